@@ -1,0 +1,96 @@
+"""Find, launch, talk to and watch Jupyter kernels."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._version import __version__
+    from .abc import KernelLauncherABC, KernelManagerABC, KernelProviderBase
+    from .client import BlockingKernelClient, KernelClient, Request
+    from .discovery import KernelFinder
+    from .exceptions import (
+        ClientClosedError,
+        KernelDiedError,
+        KernelLaunchError,
+        KernelManagementError,
+        KernelSpecError,
+        LaunchOptionError,
+        LaunchParameterError,
+        NoSuchKernelError,
+        ProviderLoadError,
+        StartupTimeoutError,
+        UnknownProviderError,
+    )
+    from .messages import Message
+    from .start import (
+        run_kernel_async,
+        run_kernel_blocking,
+        start_kernel_async,
+        start_kernel_blocking,
+    )
+    from .types import ConnectionInfo, ExitStatus, KernelAttributes, LaunchOptions, Problem
+
+__all__ = (
+    "BlockingKernelClient",
+    "ClientClosedError",
+    "ConnectionInfo",
+    "ExitStatus",
+    "KernelAttributes",
+    "KernelClient",
+    "KernelDiedError",
+    "KernelFinder",
+    "KernelLaunchError",
+    "KernelLauncherABC",
+    "KernelManagementError",
+    "KernelManagerABC",
+    "KernelProviderBase",
+    "KernelSpecError",
+    "LaunchOptionError",
+    "LaunchOptions",
+    "LaunchParameterError",
+    "Message",
+    "NoSuchKernelError",
+    "Problem",
+    "ProviderLoadError",
+    "Request",
+    "StartupTimeoutError",
+    "UnknownProviderError",
+    "__version__",
+    "run_kernel_async",
+    "run_kernel_blocking",
+    "start_kernel_async",
+    "start_kernel_blocking",
+)
+
+_MODULE_OF = {
+    name: module
+    for module, names in {
+        "_version": "__version__",
+        "abc": "KernelLauncherABC KernelManagerABC KernelProviderBase",
+        "client": "BlockingKernelClient KernelClient Request",
+        "discovery": "KernelFinder",
+        "exceptions": "ClientClosedError KernelDiedError KernelLaunchError KernelManagementError "
+        "KernelSpecError LaunchOptionError LaunchParameterError NoSuchKernelError "
+        "ProviderLoadError StartupTimeoutError UnknownProviderError",
+        "messages": "Message",
+        "start": "run_kernel_async run_kernel_blocking start_kernel_async start_kernel_blocking",
+        "types": "ConnectionInfo ExitStatus KernelAttributes LaunchOptions Problem",
+    }.items()
+    for name in names.split()
+}
+
+
+# Discovery alone must load neither anyio nor zmq, so each name comes when it is asked for (PEP 562).
+def __getattr__(name: str) -> object:
+    try:
+        module = _MODULE_OF[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

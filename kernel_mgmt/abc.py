@@ -1,0 +1,181 @@
+"""The contracts: what a provider, a launcher, a kernel manager and a transport promise."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    from .types import (
+        Channel,
+        ConnectionInfo,
+        ExitStatus,
+        KernelAttributes,
+        LaunchOptions,
+        LaunchParams,
+        Problem,
+    )
+
+    FoundKernels: TypeAlias = (
+        Iterator[tuple[str, KernelAttributes]] | AsyncIterator[tuple[str, KernelAttributes]]
+    )
+    Buffer: TypeAlias = bytes | bytearray | memoryview
+    Received: TypeAlias = Callable[[Channel, Sequence[Buffer]], None]
+
+__all__ = ("KernelLauncherABC", "KernelManagerABC", "KernelProviderBase", "TransportABC")
+
+
+class KernelProviderBase(ABC):
+    """Finds kernel types and launches them.
+
+    A subclass is registered under the entry-point group ``kernel_mgmt.kernel_type_providers``, by
+    its :attr:`id`. It is made without arguments.
+
+    A provider that can answer for one kernel type without a listing also has a method
+    ``get_kernel(name)``, plain or a coroutine function, which returns its attributes or raises
+    :exc:`NoSuchKernelError` or :exc:`KernelSpecError`.
+
+    :cvar id: the first part of the names of its kernel types; matches ``[a-z0-9._-]+``
+    """
+
+    id: ClassVar[str]
+
+    def load_config(self, config: Mapping[str, Any] | None = None) -> None:
+        """Take configuration; called once, before anything else.
+
+        :param config: this provider's section of the configuration, or ``None`` if there is none
+        """
+
+    @abstractmethod
+    def find_kernels(self) -> FoundKernels:
+        """Yield the name and the attributes of each kernel type.
+
+        The names are those within the provider: ``python3``, not ``spec/python3``. May be a
+        generator or an asynchronous one.
+        """
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What the last listing could not list, and why; optional."""
+        return ()
+
+    @abstractmethod
+    async def launch(
+        self,
+        name: str,
+        cwd: str | PathLike[str] | None = None,
+        launch_params: LaunchParams | None = None,
+        *,
+        options: LaunchOptions | None = None,
+    ) -> tuple[ConnectionInfo, KernelManagerABC | None]:
+        """Launch a kernel of the type ``name``, which is one that ``find_kernels`` yields.
+
+        It returns when the process is on its way; the kernel may not answer yet. When it raises or
+        is cancelled, nothing is left behind.
+
+        :param cwd: the working directory of the kernel
+        :param launch_params: values for the kernel's own launch parameters, already validated
+        :param options: what is asked of the framework; a provider that takes none may leave it out
+        :raises NoSuchKernelError: if there is no such kernel type
+        :raises KernelLaunchError: if the kernel cannot be started
+        """
+
+
+class KernelLauncherABC(ABC):
+    """Starts one kernel."""
+
+    @abstractmethod
+    async def launch(self) -> tuple[ConnectionInfo, KernelManagerABC]:
+        """Start the kernel; a launch that raises or is cancelled leaves nothing behind.
+
+        :raises KernelLaunchError: if the kernel cannot be started
+        """
+
+
+class KernelManagerABC(ABC):
+    """Holds one launched kernel.
+
+    Every method is safe on a kernel that has ended, when called twice, and from several tasks. A
+    manager is bound to no event loop.
+
+    :ivar kernel_id: the id of the kernel, unique among all
+    :ivar interrupt_mode: ``"message"`` if the kernel is interrupted by an ``interrupt_request``
+        (messaging spec 5.3), else ``"signal"``
+    :ivar connection_info: how to reach the kernel
+    """
+
+    kernel_id: str
+    interrupt_mode: str = "signal"
+    connection_info: ConnectionInfo
+
+    @abstractmethod
+    async def is_alive(self) -> bool:
+        """Whether the kernel runs."""
+
+    @abstractmethod
+    async def wait(self) -> bool:
+        """Wait until the kernel has ended.
+
+        :return: ``False``: the kernel no longer runs
+        """
+
+    @abstractmethod
+    async def signal(self, signum: int) -> None:
+        """Send a signal to the kernel and its children; nothing happens if it has ended."""
+
+    @abstractmethod
+    async def interrupt(self) -> None:
+        """Interrupt what the kernel is doing, by a signal or what stands for it."""
+
+    @abstractmethod
+    async def kill(self) -> None:
+        """End the kernel and its children at once, and wait until it has ended."""
+
+    async def terminate(self) -> None:
+        """Ask the kernel and its children to end (SIGTERM, or what stands for it); does not wait."""
+        from signal import SIGTERM
+
+        await self.signal(SIGTERM)
+
+    async def cleanup(self) -> None:
+        """Release what was kept for the kernel: files, sockets, descriptors.
+
+        The kernel must have ended. Calling it again does nothing.
+        """
+
+    async def kernel_ready(self) -> None:
+        """Take note that the kernel has answered; a client calls this."""
+
+    @property
+    def exit_status(self) -> ExitStatus | None:
+        """How the kernel ended; ``None`` while it runs."""
+        return None
+
+
+class TransportABC(ABC):
+    """Carries messages between a client and a kernel.
+
+    A message is a sequence of byte strings: header, parent header, metadata, content, and any
+    number of binary buffers. A transport adds and removes what its wire needs besides.
+    """
+
+    @abstractmethod
+    def open(self, received: Received, ended: Callable[[], None]) -> None:
+        """Connect, and begin to read on the running event loop.
+
+        :param received: called with the channel and the parts of each message that arrives
+        :param ended: called once if the event loop ends before :meth:`close`
+        """
+
+    @abstractmethod
+    def send(self, channel: Channel, parts: Sequence[Buffer]) -> None:
+        """Send a message, without waiting.
+
+        :raises ClientClosedError: if the transport is not open
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close at once; nothing is received after it. Calling it again does nothing."""

@@ -1,0 +1,161 @@
+"""Every exception that kernel_mgmt raises of its own.
+
+::
+
+    KernelManagementError
+    ├── UnknownProviderError       (also a KeyError)
+    ├── ProviderLoadError
+    ├── NoSuchKernelError          (also a KeyError)
+    ├── KernelSpecError            (also a ValueError)
+    ├── LaunchParameterError       (also a ValueError)
+    ├── LaunchOptionError          (also a ValueError)
+    ├── KernelLaunchError
+    │   └── StartupTimeoutError    (also a TimeoutError)
+    ├── KernelDiedError
+    └── ClientClosedError
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .types import ExitStatus
+
+__all__ = (
+    "ClientClosedError",
+    "KernelDiedError",
+    "KernelLaunchError",
+    "KernelManagementError",
+    "KernelSpecError",
+    "LaunchOptionError",
+    "LaunchParameterError",
+    "NoSuchKernelError",
+    "ProviderLoadError",
+    "StartupTimeoutError",
+    "UnknownProviderError",
+)
+
+
+class KernelManagementError(Exception):
+    """The root of the errors of kernel_mgmt."""
+
+    # KeyError, which some leaves also are, would show the repr of the message.
+    __str__ = Exception.__str__
+
+
+class UnknownProviderError(KernelManagementError, KeyError):
+    """Raised when a kernel type is asked of a provider that is not there."""
+
+    def __init__(self, provider_id: str, known: Iterable[str] = ()) -> None:
+        self.provider_id = provider_id
+        self.known = tuple(known)
+        super().__init__(
+            f"There is no kernel provider {provider_id!r}{_choices('providers', provider_id, self.known)}"
+        )
+
+
+class ProviderLoadError(KernelManagementError):
+    """Raised when a provider that was asked for by name cannot be used."""
+
+    def __init__(self, provider_id: str, reason: str) -> None:
+        self.provider_id = provider_id
+        self.reason = reason
+        super().__init__(f"The kernel provider {provider_id!r} cannot be used: {reason}")
+
+
+class NoSuchKernelError(KernelManagementError, KeyError):
+    """Raised when a provider has no kernel type of the name that was asked for."""
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(
+            f"There is no kernel type {name!r}{_choices('kernel types', name, self.known)}"
+        )
+
+
+class KernelSpecError(KernelManagementError, ValueError):
+    """Raised when a kernelspec that was asked for by name or path cannot be used."""
+
+    def __init__(self, path: str | PathLike[str], reason: str) -> None:
+        self.path = fspath(path)
+        self.reason = reason
+        super().__init__(f"The kernelspec {self.path} cannot be used: {reason}")
+
+
+class LaunchParameterError(KernelManagementError, ValueError):
+    """Raised when launch parameters do not fit the schema of their kernel type."""
+
+    def __init__(self, name: str, violations: Iterable[str]) -> None:
+        self.name = name
+        self.violations = tuple(violations)
+        super().__init__(f"Launch parameters of {name!r}: " + "; ".join(self.violations))
+
+
+class LaunchOptionError(KernelManagementError, ValueError):
+    """Raised when a provider or launcher is asked for a launch option that it cannot take."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        self.option = option
+        self.reason = reason
+        super().__init__(f"The launch option {option!r} cannot be had: {reason}")
+
+
+class KernelLaunchError(KernelManagementError):
+    """Raised when a kernel could not be started or ended before it was ready."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        argv: Sequence[str] = (),
+        exit_status: ExitStatus | None = None,
+    ) -> None:
+        self.reason = reason
+        self.argv = list(argv)
+        self.exit_status = exit_status
+        message = reason
+        if argv:
+            message += f": {shlex.join(argv)}"
+        super().__init__(message + _last_words(exit_status))
+
+
+class StartupTimeoutError(KernelLaunchError, TimeoutError):
+    """Raised when a kernel is not ready within the time it was given to start."""
+
+
+class KernelDiedError(KernelManagementError):
+    """Raised by a request whose kernel ended before it had answered."""
+
+    def __init__(self, exit_status: ExitStatus | None = None) -> None:
+        self.exit_status = exit_status
+        how = "how is not known" if exit_status is None else str(exit_status)
+        super().__init__(f"The kernel has died ({how}){_last_words(exit_status)}")
+
+
+class ClientClosedError(KernelManagementError):
+    """Raised by a request whose client was closed before the kernel had answered."""
+
+    def __init__(self) -> None:
+        super().__init__("The kernel client is closed; a request needs an open one")
+
+
+def _choices(what: str, name: str, known: Sequence[str]) -> str:
+    if not known:
+        return f"; no {what} were found"
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    return f"{hint} (known {what}: {shown})"
+
+
+def _last_words(exit_status: ExitStatus | None) -> str:
+    if exit_status is None or not exit_status.tail:
+        return ""
+    return f"; its last output was:\n{exit_status.tail}"

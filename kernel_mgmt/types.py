@@ -1,0 +1,119 @@
+"""The values that providers, launchers, managers and clients hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, Required, TypeAlias, TypedDict
+
+Channel: TypeAlias = Literal["shell", "iopub", "stdin", "control", "hb"]
+JSONDict: TypeAlias = dict[str, Any]
+LaunchParams: TypeAlias = Mapping[str, Any]
+
+
+class KernelAttributes(TypedDict, total=False):
+    """What a provider tells about one kernel type.
+
+    ``find_kernels`` of a provider may leave out anything; what :class:`~kernel_mgmt.discovery.KernelFinder`
+    returns has every key but ``argv``, ``resource_dir``, ``kernel_protocol_version`` and
+    ``launch_parameters``, which are there only where the kernel type has them.
+    """
+
+    display_name: str
+    language: str
+    language_info: JSONDict
+    argv: list[str]
+    env: dict[str, str]
+    resource_dir: str
+    interrupt_mode: Literal["signal", "message"]
+    metadata: JSONDict
+    kernel_protocol_version: str
+    launch_parameters: JSONDict
+
+
+class ConnectionInfo(TypedDict, total=False):
+    """How to reach a kernel: the content of a connection file (JEP 106).
+
+    With the transport ``tcp`` the five ports are TCP ports on ``ip``; with ``ipc`` the socket of a
+    channel is the file ``{ip}-{port}``.
+    """
+
+    transport: Required[str]
+    ip: str
+    shell_port: int
+    iopub_port: int
+    stdin_port: int
+    control_port: int
+    hb_port: int
+    key: str
+    signature_scheme: str
+    kernel_name: str
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How the process of a kernel ended.
+
+    :ivar code: the exit code; ``None`` when a signal ended the process, or when it is not known
+    :ivar signal: the number of the signal that ended the process, or ``None``
+    :ivar tail: the last lines that the kernel wrote to its stdout and stderr
+    """
+
+    code: int | None = None
+    signal: int | None = None
+    tail: str = ""
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            from signal import Signals
+
+            try:
+                return f"killed by {Signals(self.signal).name}"
+            except ValueError:
+                return f"killed by signal {self.signal}"
+        return "exit code unknown" if self.code is None else f"exit code {self.code}"
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """What the framework, rather than the kernel, is asked to do for a launch.
+
+    :ivar env: environment variables that are added to the kernel's
+    :ivar extra_arguments: arguments that are appended to the kernel's argv
+    :ivar transport: ``"tcp"``, ``"ipc"``, or ``"auto"`` to let the provider choose
+    :ivar kernel_id: the id that the manager bears; made up when ``None``
+    """
+
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    extra_arguments: Sequence[str] = ()
+    transport: Literal["auto", "tcp", "ipc"] = "auto"
+    kernel_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that could not be listed, and why.
+
+    :ivar provider: the id of the provider that it concerns
+    :ivar reason: one sentence that names what is wrong
+    :ivar name: the kernel type within the provider, if it is a matter of one
+    :ivar path: the file or directory at fault
+    :ivar distribution: the installed distribution that the provider comes from
+    :ivar fix: what to do about it, such as a line for the shell
+    :ivar exception: the exception behind it
+    """
+
+    provider: str
+    reason: str
+    name: str | None = None
+    path: str | None = None
+    distribution: str | None = None
+    fix: str | None = None
+    exception: BaseException | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        where = f"{self.provider}/{self.name}" if self.name else self.provider
+        origin = f" ({self.path or self.distribution})" if self.path or self.distribution else ""
+        fix = f"; {self.fix}" if self.fix else ""
+        return f"{where}{origin}: {self.reason}{fix}"
