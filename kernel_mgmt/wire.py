@@ -1,0 +1,86 @@
+"""How a message is written to ZeroMQ frames, signed, and read back (messaging spec 5.5, "wire protocol")."""
+
+from __future__ import annotations
+
+import hmac
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .abc import Buffer
+
+__all__ = ("DELIMITER", "Signer", "WireError")
+
+DELIMITER = b"<IDS|MSG>"
+
+
+class WireError(ValueError):
+    """Raised when frames are not a message, or are not signed with the key of the kernel."""
+
+
+class Signer:
+    """Signs messages, and tells which ones are signed.
+
+    :param key: the key of the kernel
+    :param scheme: ``hmac-`` and the name of a hash function
+    :param remembered: how many signatures are kept to find messages that are sent again
+    :raises ValueError: if there is no such scheme, or the key is empty
+    """
+
+    def __init__(
+        self, key: bytes, scheme: str = "hmac-sha256", *, remembered: int = 16_384
+    ) -> None:
+        if not key:
+            raise ValueError("the connection info has no key; unsigned kernels are not talked to")
+        kind, _, algorithm = scheme.partition("-")
+        try:
+            self._hmac = hmac.new(key, digestmod=algorithm or "none")
+        except ValueError:
+            kind = ""
+        if kind != "hmac":
+            raise ValueError(f"the signature scheme {scheme!r} is unknown; hmac-sha256 is usual")
+        self._remembered = remembered
+        self._seen: set[bytes] = set()
+        self._order: deque[bytes] = deque()
+
+    def sign(self, parts: Sequence[Buffer]) -> bytes:
+        """Compute the signature over header, parent header, metadata and content."""
+        digest = self._hmac.copy()
+        for part in parts[:4]:
+            digest.update(part)
+        return digest.hexdigest().encode()
+
+    def frames(self, parts: Sequence[Buffer]) -> list[Buffer]:
+        """Write a message: delimiter, signature, parts."""
+        return [DELIMITER, self.sign(parts), *parts]
+
+    def parse(self, frames: Sequence[Buffer]) -> Sequence[Buffer]:
+        """Read a message, whatever routing prefix it has.
+
+        A signature is remembered only once it has been found right, so that a stranger can neither
+        fill the memory of replays nor push anything out of it.
+
+        :return: header, parent header, metadata, content, and the buffers
+        :raises WireError: if it is no message, is signed wrongly, or has been seen before
+        """
+        try:
+            start = frames.index(DELIMITER) + 1
+        except ValueError:
+            raise WireError("no delimiter") from None
+        if len(frames) < start + 5:
+            raise WireError("too few frames")
+        parts = frames[start + 1 :]
+        signature = bytes(frames[start])
+        if not hmac.compare_digest(self.sign(parts), signature):
+            raise WireError("wrong signature")
+        if signature in self._seen:
+            raise WireError("seen before")
+        self._remember(signature)
+        return parts
+
+    def _remember(self, signature: bytes) -> None:
+        self._seen.add(signature)
+        self._order.append(signature)
+        if len(self._order) > self._remembered:
+            self._seen.discard(self._order.popleft())
