@@ -1,0 +1,1 @@
+"""Speed of kernel_mgmt beside its peers: ``python -m benchmarks --help``."""
