@@ -1,0 +1,58 @@
+"""Listing the kernel types on the command line, with ten kernelspecs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ._environment import write_kernelspecs
+from ._model import (
+    JUPYTER_CLIENT,
+    OURS,
+    Case,
+    Metrics,
+    Row,
+    Scenario,
+    at_most_over,
+    at_most_times,
+)
+from ._programs import BARE, fastest_program_ms
+
+SPECS = 10
+
+
+def listing(*argv: str) -> Metrics:
+    """Time a program that sees ten kernelspecs besides those that are installed."""
+    with TemporaryDirectory() as directory:
+        write_kernelspecs(Path(directory, "kernels"), SPECS)
+        return {"ms": fastest_program_ms(argv, {**os.environ, "JUPYTER_PATH": directory})}
+
+
+SCENARIO = Scenario(
+    summary="`python -m kernel_mgmt.discovery` over bare Python",
+    repeat=2,
+    cases=(
+        Case(
+            "command",
+            {
+                BARE: partial(listing, sys.executable, "-c", "pass"),
+                OURS: partial(listing, sys.executable, "-m", "kernel_mgmt.discovery"),
+                # The command beside the interpreter: `jupyter kernelspec list`.
+                JUPYTER_CLIENT: partial(
+                    listing, str(Path(sys.executable).with_name("jupyter")), "kernelspec", "list"
+                ),
+            },
+            (
+                Row(
+                    "ms",
+                    "wall time of the process, ten kernelspecs",
+                    "ms",
+                    (at_most_over(60, BARE), at_most_times(1, JUPYTER_CLIENT)),
+                ),
+            ),
+        ),
+    ),
+)
