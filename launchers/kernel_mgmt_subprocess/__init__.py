@@ -1,0 +1,21 @@
+"""Launch kernels as processes of this machine, and hold them.
+
+Example::
+
+    launcher = SubprocessKernelLauncher(["python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+    connection_info, manager = await launcher.launch()
+"""
+
+from __future__ import annotations
+
+from ._ipc import SubprocessIPCKernelLauncher
+from ._launcher import SubprocessLauncher
+from ._manager import KernelManager
+from ._tcp import SubprocessKernelLauncher
+
+__all__ = (
+    "KernelManager",
+    "SubprocessIPCKernelLauncher",
+    "SubprocessKernelLauncher",
+    "SubprocessLauncher",
+)

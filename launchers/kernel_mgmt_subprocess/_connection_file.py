@@ -1,0 +1,47 @@
+"""The connection info of a new kernel, and the file that tells it to the kernel (JEP 106)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from secrets import token_hex
+
+from kernel_mgmt.types import ConnectionInfo
+
+from ._files import open_new_file, remove_files
+
+PORT_NAMES = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+
+
+def new_connection_info(
+    transport: str, ip: str, ports: Mapping[str, int], kernel_name: str
+) -> ConnectionInfo:
+    """Describe a kernel that has yet to be started, with a new key."""
+    return ConnectionInfo(
+        transport=transport,
+        ip=ip,
+        shell_port=ports["shell_port"],
+        iopub_port=ports["iopub_port"],
+        stdin_port=ports["stdin_port"],
+        control_port=ports["control_port"],
+        hb_port=ports["hb_port"],
+        key=token_hex(32),
+        signature_scheme="hmac-sha256",
+        kernel_name=kernel_name,
+    )
+
+
+def write_connection_file(path: str, connection_info: ConnectionInfo) -> None:
+    """Write a new connection file, which only its owner can read.
+
+    :raises OSError: if it cannot be written; nothing is left of it
+    """
+    content = json.dumps(connection_info, indent=1).encode()
+    descriptor = open_new_file(path, os.O_WRONLY)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+    except BaseException:
+        remove_files([path])
+        raise

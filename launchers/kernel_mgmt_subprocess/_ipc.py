@@ -1,0 +1,73 @@
+"""The launcher for kernels that are reached through sockets in the file system."""
+
+from __future__ import annotations
+
+import os
+import sys
+from secrets import token_hex
+
+from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
+from kernel_mgmt.types import ConnectionInfo
+
+from ._connection_file import PORT_NAMES
+from ._files import remove_files
+from ._launcher import SubprocessLauncher
+
+# The size of sun_path without its final zero: 108 bytes on Linux, 104 on macOS and the BSDs.
+MAXIMUM_SOCKET_PATH = 107 if sys.platform == "linux" else 103
+
+
+class SubprocessIPCKernelLauncher(SubprocessLauncher):
+    """Starts a kernel that is reached through sockets in a private directory of its own.
+
+    The directory (0700) is in the runtime directory, or in the system's directory for temporary
+    files where the path of a socket would be too long. A kernel that closes its sockets removes
+    them, one that is killed does not; the manager's cleanup removes the directory with all that is
+    in it.
+    """
+
+    transport = "ipc"
+
+    def make_ports(self) -> dict[str, int]:
+        """Make the directory of the sockets, and return the numbers that end their names."""
+        self._socket_dir = self._make_socket_dir()
+        self._undo.callback(remove_files, [self._socket_dir])
+        return {name: number for number, name in enumerate(PORT_NAMES, start=1)}
+
+    def files_to_cleanup(self, connection_file: str, connection_info: ConnectionInfo) -> list[str]:
+        """Return the connection file and the directory of the sockets."""
+        return [*super().files_to_cleanup(connection_file, connection_info), self._socket_dir]
+
+    def _address(self) -> str:
+        return _socket_prefix(self._socket_dir)
+
+    def _check(self) -> None:
+        super()._check()
+        if self.ip is not None:
+            raise LaunchOptionError("ip", f"{type(self).__name__} makes up the path of its sockets")
+
+    def _make_socket_dir(self) -> str:
+        name = f"ipc-{token_hex(6)}"
+        for parent in (self.runtime_dir, *_temporary_directories()):
+            directory = os.path.join(parent, name)
+            if _longest_socket_path(directory) <= MAXIMUM_SOCKET_PATH:
+                with self._errors_in("The directory of the sockets cannot be made"):
+                    os.mkdir(directory, 0o700)
+                return directory
+        reason = f"No directory has a path short enough for a socket, {self.runtime_dir!r} neither"
+        raise KernelLaunchError(reason, argv=self.kernel_cmd)
+
+
+def _socket_prefix(directory: str) -> str:
+    return os.path.join(directory, "k")
+
+
+def _longest_socket_path(directory: str) -> int:
+    return len(os.fsencode(f"{_socket_prefix(directory)}-{len(PORT_NAMES)}"))
+
+
+def _temporary_directories() -> tuple[str, ...]:
+    from tempfile import gettempdir
+
+    # On macOS the first is itself a long path.
+    return (gettempdir(), "/tmp")

@@ -1,0 +1,237 @@
+"""What the launchers of child processes have in common."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import sys
+from abc import abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from os import PathLike, fspath
+from subprocess import DEVNULL, Popen
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from kernel_mgmt.abc import KernelLauncherABC
+from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
+from kernel_mgmt.paths import make_runtime_dir
+from kernel_mgmt.types import ConnectionInfo, LaunchOptions, LaunchParams
+
+from ._carriers import KERNEL_ID_VARIABLE
+from ._connection_file import new_connection_info, write_connection_file
+from ._files import open_new_file, remove_files
+from ._manager import KernelManager
+from ._spawn import end_process, spawn
+from ._template import fill_argv, fill_env
+
+logger = logging.getLogger(__name__)
+
+_KERNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class SubprocessLauncher(KernelLauncherABC):
+    """Starts one kernel as a child process, in a session of its own.
+
+    :param kernel_cmd: the kernel's argv, with ``{placeholders}``; a bare ``python`` is the running
+        interpreter
+    :param cwd: the working directory of the kernel, by default that of the caller
+    :param extra_env: environment variables for the kernel, with ``{placeholders}`` and
+        ``${VARIABLES}`` of the caller's environment
+    :param ip: the address that the kernel listens on
+    :param launch_params: values for the placeholders
+    :param options: what is asked of the framework
+    :param interrupt_mode: ``"signal"`` or ``"message"``, for the manager
+    :param resource_dir: the directory of the kernelspec, as the placeholder ``{resource_dir}``
+    :param kernel_name: the name of the kernel type, for the connection file
+    :param runtime_dir: where the files of the kernel are kept; Jupyter's runtime directory if
+        ``None``
+
+    :cvar transport: the transport that the kernel speaks
+    :ivar kernel_id: the id that the kernel will bear
+    """
+
+    transport: ClassVar[str]
+
+    def __init__(
+        self,
+        kernel_cmd: Sequence[str],
+        cwd: str | PathLike[str] | None = None,
+        extra_env: Mapping[str, str] | None = None,
+        ip: str | None = None,
+        launch_params: LaunchParams | None = None,
+        *,
+        options: LaunchOptions | None = None,
+        interrupt_mode: str = "signal",
+        resource_dir: str | PathLike[str] | None = None,
+        kernel_name: str | None = None,
+        runtime_dir: str | PathLike[str] | None = None,
+    ) -> None:
+        self.options = LaunchOptions() if options is None else options
+        self.kernel_cmd = list(kernel_cmd)
+        self.cwd = None if cwd is None else fspath(cwd)
+        self.extra_env = dict(extra_env or {})
+        self.ip = ip
+        self.launch_params = dict(launch_params or {})
+        self.interrupt_mode = interrupt_mode
+        self.resource_dir = None if resource_dir is None else fspath(resource_dir)
+        self.kernel_name = kernel_name
+        self.kernel_id = self.options.kernel_id or str(uuid4())
+        self._given_runtime_dir = runtime_dir
+        self._held_ports: list[socket.socket] = []
+        self._win_interrupt_evt: int | None = None
+        self._undo = ExitStack()
+
+    async def launch(self) -> tuple[ConnectionInfo, KernelManager]:
+        """Start the kernel.
+
+        All of it happens without a single await, so that no cancellation can come between.
+
+        :raises LaunchOptionError: if an option cannot be had from this launcher
+        :raises KernelLaunchError: if the kernel cannot be started
+        """
+        self._check()
+        with self._undo:
+            result = self._start()
+            self._undo.pop_all()
+        return result
+
+    def make_connection_file(self) -> tuple[str, ConnectionInfo]:
+        """Find ports, make a key, and write both to a new file in the runtime directory.
+
+        :return: the path of the file, and its content
+        """
+        ports = self.make_ports()
+        connection_info = new_connection_info(
+            self.transport, self._address(), ports, self.kernel_name or ""
+        )
+        path = os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.json")
+        with self._errors_in("The connection file cannot be written"):
+            write_connection_file(path, connection_info)
+        return path, connection_info
+
+    @abstractmethod
+    def make_ports(self) -> dict[str, int]:
+        """Return the five ports by their names in the connection info."""
+
+    def format_kernel_cmd(self, connection_file: str) -> list[str]:
+        """Return the argv of the kernel, with the placeholders filled in."""
+        argv = fill_argv(self.kernel_cmd, self._placeholders(connection_file))
+        return argv + list(self.options.extra_arguments)
+
+    def build_popen_kwargs(self, connection_file: str) -> dict[str, Any]:
+        """Return the arguments for :class:`subprocess.Popen`, ``args`` among them.
+
+        Where they have no ``stdout`` or ``stderr``, the kernel writes it to its log file.
+        """
+        env = dict(os.environ)
+        env.pop("PYTHONEXECUTABLE", None)
+        env |= fill_env(self.extra_env, self._placeholders(connection_file), os.environ)
+        env |= self.options.env
+        env[KERNEL_ID_VARIABLE] = self.kernel_id
+        env["JPY_PARENT_PID"] = str(os.getpid())
+        popen_kwargs: dict[str, Any] = {
+            "args": self.format_kernel_cmd(connection_file),
+            "cwd": self.cwd,
+            "env": env,
+            "start_new_session": True,
+            "stdin": DEVNULL,
+        }
+        if sys.platform == "win32":
+            from ._windows import make_interruptible
+
+            self._win_interrupt_evt = make_interruptible(popen_kwargs)
+        return popen_kwargs
+
+    def files_to_cleanup(self, connection_file: str, connection_info: ConnectionInfo) -> list[str]:
+        """Return the files, and directories of files, to remove when the kernel has ended."""
+        return [connection_file]
+
+    def _start(self) -> tuple[ConnectionInfo, KernelManager]:
+        self.runtime_dir = self._make_runtime_dir()
+        connection_file, connection_info = self.make_connection_file()
+        files = self.files_to_cleanup(connection_file, connection_info)
+        self._undo.callback(remove_files, files)
+        popen_kwargs = self.build_popen_kwargs(connection_file)
+        log_file = os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.log")
+        popen = self._spawn(popen_kwargs, log_file)
+        self._undo.callback(end_process, popen)
+        logger.debug("Kernel %s is process %d: %s", self.kernel_id, popen.pid, popen_kwargs["args"])
+        manager = KernelManager(
+            popen,
+            files,
+            self._win_interrupt_evt,
+            connection_info=connection_info,
+            kernel_id=self.kernel_id,
+            interrupt_mode=self.interrupt_mode,
+            log_file=log_file,
+            argv=popen_kwargs["args"],
+            held_ports=self._held_ports,
+        )
+        return connection_info, manager
+
+    def _spawn(self, popen_kwargs: dict[str, Any], log_file: str) -> Popen[bytes]:
+        with self._errors_in("The log file cannot be written"):
+            log = open_new_file(log_file, os.O_WRONLY | os.O_APPEND)
+        self._undo.callback(remove_files, [log_file])
+        popen_kwargs.setdefault("stdout", log)
+        popen_kwargs.setdefault("stderr", log)
+        argv = popen_kwargs["args"]
+        try:
+            return spawn(popen_kwargs)
+        except (OSError, ValueError) as error:
+            raise KernelLaunchError(_why_not_spawned(error, argv), argv=argv) from error
+        finally:
+            os.close(log)
+
+    @abstractmethod
+    def _address(self) -> str:
+        """Return what the connection info has as ``ip``, once there are ports."""
+
+    def _check(self) -> None:
+        wanted = self.options.transport
+        if wanted not in ("auto", self.transport):
+            reason = f"{type(self).__name__} speaks {self.transport}, not {wanted}"
+            raise LaunchOptionError("transport", reason)
+        if not _KERNEL_ID.fullmatch(self.kernel_id):
+            reason = f"{self.kernel_id!r} has characters other than letters, digits and '.-_'"
+            raise LaunchOptionError("kernel_id", reason)
+        if not self.kernel_cmd:
+            raise KernelLaunchError("The kernel has an empty command")
+        if self.cwd is not None and not os.path.isdir(self.cwd):
+            reason = f"The working directory {self.cwd!r} does not exist"
+            raise KernelLaunchError(reason, argv=self.kernel_cmd)
+
+    def _make_runtime_dir(self) -> str:
+        with self._errors_in("The runtime directory cannot be made"):
+            if self._given_runtime_dir is None:
+                return os.path.abspath(make_runtime_dir())
+            os.makedirs(self._given_runtime_dir, mode=0o700, exist_ok=True)
+            return os.path.abspath(self._given_runtime_dir)
+
+    def _placeholders(self, connection_file: str) -> dict[str, object]:
+        # The names of the system win over launch parameters, also where they have no value.
+        values = self.launch_params | {
+            "connection_file": connection_file,
+            "kernel_id": self.kernel_id,
+            "prefix": sys.prefix,
+            "resource_dir": self.resource_dir,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    @contextmanager
+    def _errors_in(self, what: str) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise KernelLaunchError(f"{what} ({error})", argv=self.kernel_cmd) from error
+
+
+def _why_not_spawned(error: OSError | ValueError, argv: Sequence[str]) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"There is no program {argv[0]!r}"
+    if isinstance(error, PermissionError):
+        return f"The program {argv[0]!r} may not be executed"
+    return f"The program {argv[0]!r} cannot be started ({error})"

@@ -1,0 +1,158 @@
+"""The manager of a kernel that is a child process."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from subprocess import Popen
+from threading import Thread
+from uuid import uuid4
+
+from kernel_mgmt.abc import KernelManagerABC
+from kernel_mgmt.types import ConnectionInfo, ExitStatus
+
+from ._files import remove_files
+from ._process import KernelProcess
+
+_SECONDS_TO_BLOCK = 0.01
+_SIGNS_OF_A_PORT_CONFLICT = ("address already in use", "eaddrinuse", "address in use")
+
+
+class KernelManager(KernelManagerABC):
+    """Holds one kernel that runs as a child process.
+
+    It is bound to no event loop: it may be made under one and used under another. When the kernel
+    ends, so do its process group and, on Linux, every process that carries its id in the
+    environment variable ``KERNEL_MGMT_KERNEL_ID``.
+
+    :param popen: the process, in a session of its own; nobody else may wait for it
+    :param files_to_cleanup: files, and directories of files, that :meth:`cleanup` removes
+    :param win_interrupt_evt: the handle of the event that interrupts the kernel (Windows)
+    :param connection_info: how to reach the kernel; the attribute stays unset without it
+    :param kernel_id: the id of the kernel; made up when ``None``
+    :param interrupt_mode: ``"signal"`` or ``"message"``
+    :param log_file: where the kernel writes its stdout and stderr; removed by :meth:`cleanup`
+    :param argv: the command that started the kernel
+    :param held_ports: sockets that keep the kernel's ports from others, closed when the kernel is
+        ready, at its end, or by :meth:`cleanup`
+
+    :ivar argv: the command that started the kernel
+    """
+
+    def __init__(
+        self,
+        popen: Popen[bytes],
+        files_to_cleanup: Iterable[str] | None = None,
+        win_interrupt_evt: int | None = None,
+        *,
+        connection_info: ConnectionInfo | None = None,
+        kernel_id: str | None = None,
+        interrupt_mode: str = "signal",
+        log_file: str | None = None,
+        argv: Sequence[str] = (),
+        held_ports: Iterable[socket.socket] = (),
+    ) -> None:
+        self.kernel_id = str(uuid4()) if kernel_id is None else kernel_id
+        self.interrupt_mode = interrupt_mode
+        if connection_info is not None:
+            self.connection_info = connection_info
+        self.argv = list(argv)
+        self._files = [*(files_to_cleanup or ()), *([log_file] if log_file is not None else ())]
+        self._win_interrupt_evt = win_interrupt_evt
+        self._process = KernelProcess(popen, self.kernel_id, log_file, list(held_ports))
+
+    @property
+    def pid(self) -> int:
+        """The process id of the kernel."""
+        return self._process.pid
+
+    @property
+    def exit_status(self) -> ExitStatus | None:
+        """How the kernel ended; ``None`` while it runs, or as long as nobody has looked."""
+        return self._process.exit_status
+
+    @property
+    def port_conflict(self) -> bool:
+        """Whether the kernel has ended because a port was taken, as far as its output tells.
+
+        Such a kernel may succeed on other ports.
+        """
+        tail = self.exit_status.tail.lower() if self.exit_status is not None else ""
+        return any(sign in tail for sign in _SIGNS_OF_A_PORT_CONFLICT)
+
+    async def is_alive(self) -> bool:
+        return not self._process.has_ended()
+
+    async def wait(self) -> bool:
+        await self._process.wait()
+        return False
+
+    async def signal(self, signum: int) -> None:
+        self._process.send_signal(signum)
+
+    async def interrupt(self) -> None:
+        """Interrupt what the kernel is doing: SIGINT to its group, or its event on Windows."""
+        if sys.platform == "win32" and self._win_interrupt_evt is not None:
+            from ._windows import send_interrupt
+
+            send_interrupt(self._win_interrupt_evt)
+        else:
+            self._process.send_signal(signal.SIGINT)
+
+    async def kill(self) -> None:
+        self._process.kill()
+        await self._process.wait()
+
+    def kill_now(self) -> None:
+        """End the kernel at once and clean up after it, without awaiting.
+
+        This is for where nothing can be awaited, as in a launch that is cancelled. It blocks for
+        10 ms at most; what takes longer is done by a thread.
+        """
+        self._process.kill()
+        if self._process.block_until_ended(_SECONDS_TO_BLOCK):
+            self._clean_up()
+        else:
+            Thread(target=self._clean_up_later, name=f"end-{self.pid}", daemon=True).start()
+
+    async def kernel_ready(self) -> None:
+        """Take note that the kernel has answered: ports that were held for it are let go."""
+        self._process.release_ports()
+
+    async def cleanup(self) -> None:
+        """Remove the files of the kernel and let go of its ports.
+
+        The kernel should have ended. One that still runs goes on, and can still be signalled,
+        waited for and killed, but no new client finds it and the tail of its log is lost.
+        """
+        self._process.has_ended()
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        self._process.release_ports()
+        remove_files(self._files)
+        self._files.clear()
+        if sys.platform == "win32" and self._win_interrupt_evt is not None:
+            from ._windows import close_handle
+
+            close_handle(self._win_interrupt_evt)
+            self._win_interrupt_evt = None
+
+    def _clean_up_later(self) -> None:
+        self._process.block_until_ended()
+        self._clean_up()
+
+    def __repr__(self) -> str:
+        state = "running" if self.exit_status is None else str(self.exit_status)
+        return f"<{type(self).__name__} {self.kernel_id} pid={self.pid} {state}>"
+
+    def __del__(self) -> None:
+        process: KernelProcess | None = getattr(self, "_process", None)
+        if process is None or not process.is_ours() or process.has_ended():
+            return
+        process.close()
+        message = f"{self!r} was dropped while its kernel runs; kill it, or wait for its end"
+        warnings.warn(message, ResourceWarning, stacklevel=2, source=self)

@@ -1,0 +1,36 @@
+"""TCP ports that nobody else is given until the kernel has bound them."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+# On macOS and Windows a second socket is not let in beside the one that holds the port.
+CAN_HOLD_PORTS = sys.platform not in ("darwin", "win32")
+
+
+def hold_ports(ip: str, count: int) -> list[socket.socket]:
+    """Bind free TCP ports without listening, and return the sockets that hold them.
+
+    A kernel that binds with ``SO_REUSEADDR``, as libzmq does, is let in beside them on Linux.
+
+    :raises OSError: if ``ip`` is none of this machine, or no port is free
+    """
+    held: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            held.append(holder)
+            if CAN_HOLD_PORTS:
+                holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind((ip, 0))
+    except BaseException:
+        release_ports(held)
+        raise
+    return held
+
+
+def release_ports(held: list[socket.socket]) -> None:
+    """Let the ports go; the list is empty afterwards."""
+    while held:
+        held.pop().close()

@@ -1,0 +1,175 @@
+"""The process of a kernel, with all that belongs to it: signals, the end, what is left then."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from selectors import EVENT_READ, DefaultSelector
+from subprocess import Popen
+from threading import Lock
+from typing import Literal
+
+from kernel_mgmt.types import ExitStatus
+
+from ._carriers import kill_carriers
+from ._exit_watch import Descriptor, ExitWatch, watch_exit
+from ._files import read_tail
+from ._ports import release_ports
+
+
+class KernelProcess:
+    """A child process and its group, bound to no event loop.
+
+    :param kernel_id: what the environment of the process carries
+    :param log_file: where the process writes its stdout and stderr
+    :param held_ports: sockets that are closed at the end, if not before
+    :param watch_exit: how the end of the process is learned of
+    """
+
+    def __init__(
+        self,
+        popen: Popen[bytes],
+        kernel_id: str,
+        log_file: str | None,
+        held_ports: list[socket.socket],
+        watch_exit: Callable[[Popen[bytes]], ExitWatch] = watch_exit,
+    ) -> None:
+        self._popen = popen
+        self._kernel_id = kernel_id
+        self._log_file = log_file
+        self._held_ports = held_ports
+        self._owner = os.getpid()
+        self._lock = Lock()
+        self._leads_group = _leads_group(popen.pid)
+        self._watch = watch_exit(popen)
+        self.exit_status: ExitStatus | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also that of its group."""
+        return self._popen.pid
+
+    def is_ours(self) -> bool:
+        """Whether this is still the program that started the process, and not a fork of it."""
+        return os.getpid() == self._owner
+
+    def has_ended(self) -> bool:
+        """Whether the process has exited; the first to see it ends what is left, and reaps it."""
+        with self._lock:
+            if self.exit_status is None and self._watch.has_exited():
+                self._finish()
+            return self.exit_status is not None
+
+    async def wait(self) -> None:
+        """Wait until the process has ended; under any event loop, and any number at once."""
+        descriptor = self._end_descriptor()
+        if descriptor is None:
+            return
+        # Importing anyio takes longer than a launch does, and only this needs it.
+        from anyio import wait_readable
+
+        try:
+            while not self.has_ended():
+                await wait_readable(descriptor)
+        finally:
+            descriptor.close()
+
+    def block_until_ended(self, seconds: float | None = None) -> bool:
+        """Wait without an event loop, and return whether the process has ended."""
+        descriptor = self._end_descriptor()
+        if descriptor is not None:
+            try:
+                with DefaultSelector() as selector:
+                    selector.register(descriptor, EVENT_READ)
+                    selector.select(seconds)
+            finally:
+                descriptor.close()
+        return self.has_ended()
+
+    def send_signal(self, signum: int) -> None:
+        """Signal the process and its group; nothing happens if it has ended."""
+        if not self.has_ended():
+            with self._lock:
+                if self.exit_status is None:
+                    self._send(signum)
+
+    def kill(self) -> None:
+        """End the process and its group at once; what else belongs to it is ended with them."""
+        self.send_signal(_KILL)
+
+    def release_ports(self) -> None:
+        """Let go of the ports that were held for the kernel."""
+        with self._lock:
+            release_ports(self._held_ports)
+
+    def close(self) -> None:
+        """Stop watching, though the process may go on."""
+        with self._lock:
+            release_ports(self._held_ports)
+            self._watch.close()
+
+    def _end_descriptor(self) -> Descriptor | None:
+        with self._lock:
+            return self._watch.duplicate() if self.exit_status is None else None
+
+    def _finish(self) -> None:
+        # The order must not change: as long as the leader is a zombie, nobody else can be given
+        # its group id, and a signal to the group reaches none but those that the kernel left.
+        leader = _state_of(self._popen) if self.is_ours() else "lost"
+        if leader == "running":
+            return
+        if leader == "zombie":
+            self._send(_KILL)
+        if self.is_ours():
+            kill_carriers(self._kernel_id)
+        code = self._popen.wait()
+        tail = read_tail(self._log_file) if self._log_file is not None else ""
+        self.exit_status = _exit_status(None if leader == "lost" else code, tail)
+        release_ports(self._held_ports)
+        self._watch.close()
+
+    def _send(self, signum: int) -> None:
+        # Popen.send_signal will not do: it polls, and so reaps, before the group has been ended.
+        # macOS reports a group of which only zombies are left as one that may not be signalled.
+        with suppress(ProcessLookupError, PermissionError):
+            if sys.platform == "win32":
+                self._popen.send_signal(signum)
+            elif self._leads_group:
+                os.killpg(self._popen.pid, signum)
+            else:
+                os.kill(self._popen.pid, signum)
+
+
+_KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
+
+
+def _leads_group(pid: int) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _state_of(popen: Popen[bytes]) -> Literal["running", "zombie", "reaped", "lost"]:
+    if popen.returncode is not None:
+        return "reaped"
+    if sys.platform == "win32" or not hasattr(os, "waitid"):
+        return "zombie"
+    try:
+        result = os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        # Somebody waits for every child of the program, or SIGCHLD is ignored.
+        return "lost"
+    return "running" if result is None else "zombie"
+
+
+def _exit_status(code: int | None, tail: str) -> ExitStatus:
+    if code is not None and code < 0:
+        return ExitStatus(signal=-code, tail=tail)
+    return ExitStatus(code=code, tail=tail)

@@ -1,0 +1,34 @@
+"""The launcher for kernels that are reached over TCP."""
+
+from __future__ import annotations
+
+from ._connection_file import PORT_NAMES
+from ._launcher import SubprocessLauncher
+from ._ports import CAN_HOLD_PORTS, hold_ports, release_ports
+
+
+class SubprocessKernelLauncher(SubprocessLauncher):
+    """Starts a kernel that is reached over TCP, by default on 127.0.0.1 only.
+
+    The ports are kept from everybody else until the kernel is ready, except on macOS and Windows.
+    There, and where a kernel binds without ``SO_REUSEADDR``, it may find a port taken:
+    :attr:`KernelManager.port_conflict` tells.
+    """
+
+    transport = "tcp"
+
+    def make_ports(self) -> dict[str, int]:
+        """Return five free TCP ports by their names in the connection info."""
+        address = self._address()
+        with self._errors_in(f"No ports can be had on {address}"):
+            held = hold_ports(address, len(PORT_NAMES))
+        ports = [holder.getsockname()[1] for holder in held]
+        if CAN_HOLD_PORTS:
+            self._held_ports = held
+            self._undo.callback(release_ports, held)
+        else:
+            release_ports(held)
+        return dict(zip(PORT_NAMES, ports, strict=True))
+
+    def _address(self) -> str:
+        return self.ip or "127.0.0.1"
