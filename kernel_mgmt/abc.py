@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -162,11 +162,17 @@ class TransportABC(ABC):
     """
 
     @abstractmethod
-    def open(self, received: Received, ended: Callable[[], None]) -> None:
+    def open(
+        self,
+        received: Received,
+        ended: Callable[[], None],
+        watch: Callable[[], Awaitable[None]],
+    ) -> None:
         """Connect, and begin to read on the running event loop.
 
         :param received: called with the channel and the parts of each message that arrives
-        :param ended: called once if the event loop ends before :meth:`close`
+        :param ended: called if the event loop ends before :meth:`close`
+        :param watch: a coroutine function that is run beside the reading, and cancelled with it
         """
 
     @abstractmethod
@@ -175,6 +181,11 @@ class TransportABC(ABC):
 
         :raises ClientClosedError: if the transport is not open
         """
+
+    @property
+    def connected(self) -> bool:
+        """Whether the kernel can reach the client on every channel, as far as can be told."""
+        return True
 
     @abstractmethod
     def close(self) -> None:

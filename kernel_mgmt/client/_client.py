@@ -1,0 +1,318 @@
+"""The client: sends requests to a kernel and hands out what it answers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
+
+from kernel_mgmt.messages import Message, MessageFactory
+from kernel_mgmt.transports import make_transport
+from kernel_mgmt.types import Channel
+
+from ._connection import Connection, Handler
+from ._exchange import Exchange
+from ._request import Request
+
+if TYPE_CHECKING:
+    from kernel_mgmt.abc import KernelManagerABC
+    from kernel_mgmt.types import ConnectionInfo, JSONDict
+
+__all__ = ("KernelClient", "ShutdownStage")
+
+ShutdownStage = Literal["dead", "shutdown", "terminated", "killed"]
+"""What ended a kernel: nothing was to be done, the request, SIGTERM, or SIGKILL."""
+
+_Handler = TypeVar("_Handler", bound=Handler)
+
+# How often kernel_info is asked again while no message has come on iopub (seconds).
+_ASK_AGAIN = 0.01
+_ASK_AGAIN_MOST = 1.0
+# How often to look whether the last channel is connected (seconds).
+_LOOK_AGAIN = 0.001
+# How long a kernel that must be killed may take to go (seconds).
+_KILL_MOST = 10.0
+
+
+class KernelClient:
+    """Talks to a running kernel, on asyncio and on trio.
+
+    Making one does no I/O. It belongs to the event loop in which it is first used, and may be
+    shared by many tasks of it. Whoever makes one closes it, by :meth:`close` or ``async with``.
+
+    ::
+
+        request = client.execute("print('hello')")
+        async for message in request:
+            print(message.msg_type, message.content)
+        reply = await request
+
+    :param connection_info: how to reach the kernel
+    :param manager: the manager of the kernel, if it is this program's; then its death fails what is
+        pending, at once
+    :param session: the id of the session, which goes into every header; made up when ``None``
+    :param username: the name that goes into every header; the user's when ``None``
+    :raises ValueError: if the connection info lacks something, or names an unknown transport
+    """
+
+    def __init__(
+        self,
+        connection_info: ConnectionInfo,
+        manager: KernelManagerABC | None = None,
+        *,
+        session: str | None = None,
+        username: str | None = None,
+    ) -> None:
+        self.connection_info = connection_info
+        self.manager = manager
+        self.kernel_info_dict: JSONDict | None = None
+        self._factory = MessageFactory(session, username)
+        transport = make_transport(
+            connection_info, session=self._factory.session, starting=manager is not None
+        )
+        self._connection = Connection(transport, manager)
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True) and self._connection.is_open:
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+            self._connection.close_from_anywhere()
+
+    def __repr__(self) -> str:
+        return f"<KernelClient {self.session}>"
+
+    @property
+    def session(self) -> str:
+        """The id of the session of this client."""
+        return self._factory.session
+
+    @property
+    def owned_kernel(self) -> bool:
+        """Whether the client has the manager of its kernel."""
+        return self.manager is not None
+
+    async def is_alive(self) -> bool:
+        """Whether the kernel runs, as far as this client can tell."""
+        if self.manager is not None:
+            return await self.manager.is_alive()
+        return self._connection.failure is None
+
+    def close(self) -> None:
+        """Close at once; what is pending fails with :exc:`ClientClosedError`.
+
+        The kernel is left as it is. Calling it again does nothing.
+        """
+        self._closed = True
+        self._connection.close()
+
+    # Requests
+
+    def execute(
+        self,
+        code: str,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: Mapping[str, str] | None = None,
+        allow_stdin: bool | None = None,
+        stop_on_error: bool = True,
+    ) -> Request:
+        """Run code in the kernel.
+
+        Awaiting the request waits for the reply **and** for ``idle``, so that everything that the
+        code published has arrived. A reply with ``status: "error"`` is returned, not raised.
+
+        :param silent: run it without publishing, counting or storing it in the history
+        :param user_expressions: expressions by name; their values come with the reply
+        :param allow_stdin: whether the code may ask for input; by default, whether there is a
+            handler for the channel ``stdin``
+        :param stop_on_error: whether an error aborts the requests queued behind this one
+        """
+        if allow_stdin is None:
+            allow_stdin = self._connection.handles("stdin")
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": store_history,
+            "user_expressions": dict(user_expressions or {}),
+            "allow_stdin": allow_stdin,
+            "stop_on_error": stop_on_error,
+        }
+        return self._request("shell", "execute_request", content, until_idle=True)
+
+    def kernel_info(self) -> Request:
+        """Ask what the kernel is."""
+        return self._request("shell", "kernel_info_request", {})
+
+    def shutdown(self, restart: bool = False) -> Request:
+        """Ask the kernel to end; its death counts as the reply.
+
+        :param restart: whether the kernel is told that another one follows it
+        """
+        content = {"restart": restart}
+        _, parts = self._factory.make("shutdown_reply", {"status": "ok", **content})
+        reply = Message("control", parts)
+        return self._request("control", "shutdown_request", content, reply_of_death=reply)
+
+    def input(self, value: str, parent: Message | None = None) -> None:
+        """Answer an ``input_request``.
+
+        :param value: what the user typed
+        :param parent: the ``input_request``
+        """
+        parent_header = None if parent is None else parent.header
+        _, parts = self._factory.make(
+            "input_reply", {"value": value, "status": "ok"}, parent_header=parent_header
+        )
+        self._connection.send_only("stdin", parts)
+
+    async def interrupt(self) -> Message | None:
+        """Interrupt the kernel, in the way that its kernel type asks for.
+
+        :return: the reply of a kernel that is interrupted by message; ``None`` for a signal
+        """
+        if self.manager is not None and self.manager.interrupt_mode != "message":
+            await self.manager.interrupt()
+            return None
+        return await self._request("control", "interrupt_request", {})
+
+    # Handlers
+
+    def add_handler(
+        self, handler: _Handler, channels: Channel | Iterable[Channel] = ("iopub",)
+    ) -> _Handler:
+        """Call a function with each message that arrives on some channels, whoever asked for it.
+
+        It is called from the event loop and should return soon. One that raises is logged.
+
+        :param channels: a channel or several, out of shell, iopub, stdin and control
+        :return: the function
+        :raises ValueError: if there is no such channel
+        """
+        self._connection.add_handler(handler, _channels(channels))
+        return handler
+
+    def remove_handler(
+        self, handler: Handler, channels: Channel | Iterable[Channel] | None = None
+    ) -> None:
+        """Call a function no more, on some channels or on all; nothing happens if it was not."""
+        removed = frozenset(get_args(Channel)) if channels is None else _channels(channels)
+        self._connection.remove_handler(handler, removed)
+
+    # Start and end
+
+    async def wait_for_ready(self, timeout: float | None = None) -> JSONDict:
+        """Wait until the kernel has answered on shell and something has come on iopub.
+
+        From then on nothing that the kernel publishes is missed.
+
+        :param timeout: in seconds; ``None`` waits for as long as the kernel lives
+        :return: the content of the ``kernel_info_reply``
+        :raises TimeoutError: if the kernel is not ready in time
+        :raises KernelDiedError: if it dies before it is ready
+        """
+        import anyio
+
+        with anyio.fail_after(timeout):
+            info = await self._answered()
+        self.kernel_info_dict = info.content
+        if self.manager is not None:
+            await self.manager.kernel_ready()
+        return info.content
+
+    async def _answered(self) -> Message:
+        connection = self._connection
+        asked = [self._send("shell", "kernel_info_request", {})]
+        pause = _ASK_AGAIN
+        while True:
+            reply = next((exchange.reply for exchange in asked if exchange.reply), None)
+            if reply is not None and connection.ready:
+                return reply
+            if connection.failure is not None:
+                raise connection.failure()
+            before = connection.received
+            # A request waits for a shell socket that is not there yet; only what was published
+            # before the subscription came through is lost, and must be caused again.
+            patience = _LOOK_AGAIN if connection.published else pause
+            await connection.wait_for_message(None if reply is None else patience)
+            if reply is not None and before == connection.received and not connection.published:
+                asked.append(self._send("shell", "kernel_info_request", {}))
+                pause = min(2 * pause, _ASK_AGAIN_MOST)
+
+    async def shutdown_or_terminate(self, timeout: float = 5.0) -> ShutdownStage:
+        """End the kernel: ask it to, then terminate it, then kill it; and clean up after it.
+
+        A call that is cancelled kills the kernel and cleans up.
+
+        :param timeout: how long to wait after asking and again after terminating, in seconds
+        :return: what ended the kernel
+        :raises RuntimeError: if the client has no manager
+        """
+        import anyio
+
+        manager = self.manager
+        if manager is None:
+            raise RuntimeError("the client has no manager of its kernel; use shutdown() instead")
+        try:
+            return await self._end_in_stages(manager, timeout)
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_KILL_MOST):
+                await manager.kill()
+                await manager.cleanup()
+
+    async def _end_in_stages(self, manager: KernelManagerABC, timeout: float) -> ShutdownStage:
+        import anyio
+
+        if not await manager.is_alive():
+            return "dead"
+        if self._connection.failure is None:
+            self.shutdown()
+            with anyio.move_on_after(timeout):
+                await manager.wait()
+                return "shutdown"
+        await manager.terminate()
+        with anyio.move_on_after(timeout):
+            await manager.wait()
+            return "terminated"
+        await manager.kill()
+        return "killed"
+
+    def _request(
+        self,
+        channel: Channel,
+        msg_type: str,
+        content: Mapping[str, object],
+        *,
+        until_idle: bool = False,
+        reply_of_death: Message | None = None,
+    ) -> Request:
+        exchange = self._send(
+            channel, msg_type, content, until_idle=until_idle, reply_of_death=reply_of_death
+        )
+        return Request(self, self._connection, msg_type, exchange)
+
+    def _send(
+        self,
+        channel: Channel,
+        msg_type: str,
+        content: Mapping[str, object],
+        *,
+        until_idle: bool = False,
+        reply_of_death: Message | None = None,
+    ) -> Exchange:
+        msg_id, parts = self._factory.make(msg_type, content)
+        exchange = Exchange(msg_id, until_idle=until_idle, reply_of_death=reply_of_death)
+        self._connection.send(exchange, channel, parts)
+        return exchange
+
+
+def _channels(channels: Channel | Iterable[Channel]) -> frozenset[Channel]:
+    chosen: frozenset[Channel] = frozenset({channels} if isinstance(channels, str) else channels)
+    for channel in chosen - {"shell", "iopub", "stdin", "control"}:
+        raise ValueError(f"there is no channel {channel!r}; use shell, iopub, stdin or control")
+    return chosen

@@ -1,0 +1,201 @@
+"""What lives as long as a client is open: the transport, the pending requests and the handlers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from kernel_mgmt._backend import EventLoop, current_event_loop
+from kernel_mgmt.exceptions import ClientClosedError, KernelDiedError
+from kernel_mgmt.messages import Message
+
+if TYPE_CHECKING:
+    from kernel_mgmt.abc import Buffer, KernelManagerABC, TransportABC
+    from kernel_mgmt.types import Channel
+
+    from ._exchange import Exchange
+
+Handler: TypeAlias = Callable[[Message], object]
+
+log = logging.getLogger(__name__)
+
+# After the death of a kernel, what it had sent is still read: until it has been quiet for so long,
+# and for so long at most (seconds).
+_QUIET = 0.05
+_QUIET_MOST = 2.0
+
+
+class Connection:
+    """Routes what arrives to the request it answers, and fails what can no longer be answered.
+
+    It does not know the client, so that a client which nobody holds any more can be collected.
+    """
+
+    def __init__(self, transport: TransportABC, manager: KernelManagerABC | None) -> None:
+        self.published = 0
+        self.received = 0
+        self.failure: Callable[[], Exception] | None = None
+        self._transport = transport
+        self._manager = manager
+        self._loop: EventLoop | None = None
+        self._dead = False
+        self._malformed = 0
+        self._pending: dict[str, Exchange] = {}
+        self._handlers: list[tuple[Handler, frozenset[Channel]]] = []
+        self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds sockets."""
+        return self._loop is not None and self.failure is None
+
+    @property
+    def ready(self) -> bool:
+        """Whether something was published, and the kernel can reach the client on every channel."""
+        return self.published > 0 and self._transport.connected
+
+    def open(self) -> None:
+        """Bind to the running event loop, at first use; later only make sure that it is the same.
+
+        :raises RuntimeError: if the caller runs in another event loop or thread
+        """
+        if self._loop is not None:
+            self._loop.check()
+            return
+        self._loop = current_event_loop()
+        if self.failure is None:
+            self._transport.open(self._receive, self.close, self._watch)
+
+    def send(self, exchange: Exchange, channel: Channel, parts: Sequence[Buffer]) -> None:
+        """Send a request; where that cannot be, the request fails."""
+        self.open()
+        if self.failure is not None:
+            (exchange.die if self._dead else exchange.fail)(self.failure)
+            return
+        self._pending[exchange.msg_id] = exchange
+        try:
+            self._transport.send(channel, parts)
+        except BaseException:
+            self.forget(exchange)
+            raise
+
+    def send_only(self, channel: Channel, parts: Sequence[Buffer]) -> None:
+        """Send a message that gets no reply.
+
+        :raises KernelDiedError: if the kernel has died
+        :raises ClientClosedError: if the client is closed
+        """
+        self.open()
+        if self.failure is not None:
+            raise self.failure()
+        self._transport.send(channel, parts)
+
+    def forget(self, exchange: Exchange) -> None:
+        """Route nothing more to a request."""
+        self._pending.pop(exchange.msg_id, None)
+
+    async def wait(self, waiters: list[Callable[[], None]], timeout: float | None = None) -> bool:
+        """Wait until what is put into ``waiters`` is called, at most ``timeout`` seconds."""
+        self.open()
+        assert self._loop is not None
+        return await self._loop.wait(waiters, timeout)
+
+    async def wait_for_message(self, timeout: float | None = None) -> None:
+        """Wait until anything arrives, or the connection fails, at most ``timeout`` seconds."""
+        await self.wait(self._watchers, timeout)
+
+    def handles(self, channel: Channel) -> bool:
+        """Whether there is a handler for a channel."""
+        return any(channel in channels for _, channels in self._handlers)
+
+    def add_handler(self, handler: Handler, channels: frozenset[Channel]) -> None:
+        for index, (known, before) in enumerate(self._handlers):
+            if known == handler:
+                self._handlers[index] = (known, before | channels)
+                return
+        self._handlers = [*self._handlers, (handler, channels)]
+
+    def remove_handler(self, handler: Handler, channels: frozenset[Channel]) -> None:
+        kept = [(f, before - channels if f == handler else before) for f, before in self._handlers]
+        self._handlers = [(f, left) for f, left in kept if left]
+
+    def close(self) -> None:
+        """Close at once; what is pending fails. Calling it again does nothing."""
+        self._end(ClientClosedError, dead=False)
+
+    def close_from_anywhere(self) -> None:
+        """Close at once, on the demand of any thread."""
+        if self._loop is None:
+            self.close()
+        else:
+            self._loop.call_from_anywhere(self.close)
+
+    def _end(self, failure: Callable[[], Exception], *, dead: bool) -> None:
+        if self.failure is not None:
+            return
+        self.failure = failure
+        self._dead = dead
+        self._transport.close()
+        pending, self._pending = self._pending, {}
+        for exchange in pending.values():
+            (exchange.die if dead else exchange.fail)(failure)
+        self._tell_watchers()
+
+    async def _watch(self) -> None:
+        """Wait for the death of the kernel, read what it had sent, and fail what is pending."""
+        if self._manager is None:
+            return
+        try:
+            await self._manager.wait()
+        except Exception:
+            log.exception("the manager of a kernel cannot be waited for")
+            return
+        await self._quiet()
+        self._end(partial(KernelDiedError, self._manager.exit_status), dead=True)
+
+    async def _quiet(self) -> None:
+        assert self._loop is not None
+        for _ in range(int(_QUIET_MOST / _QUIET)):
+            before = self.received
+            await self._loop.wait([], _QUIET)
+            if before == self.received:
+                return
+
+    def _receive(self, channel: Channel, parts: Sequence[Buffer]) -> None:
+        self.received += 1
+        try:
+            message = Message(channel, parts)
+        except (ValueError, RecursionError) as error:
+            self._malformed += 1
+            if self._malformed == 1:
+                log.warning(
+                    "dropped what came on %s: %s (further ones are counted)", channel, error
+                )
+            return
+        exchange = self._pending.get(message.parent_id)
+        if channel == "iopub":
+            self.published += 1
+            if exchange is not None:
+                exchange.take_published(message)
+        elif exchange is not None and channel != "stdin":
+            exchange.take_reply(message)
+        if exchange is not None and exchange.idle and exchange.reply is not None:
+            self.forget(exchange)
+        if self._handlers:
+            self._call_handlers(channel, message)
+        if self._watchers:
+            self._tell_watchers()
+
+    def _call_handlers(self, channel: Channel, message: Message) -> None:
+        for handler, channels in self._handlers:
+            if channel in channels:
+                try:
+                    handler(message)
+                except Exception:
+                    log.exception("a handler of %s messages failed", channel)
+
+    def _tell_watchers(self) -> None:
+        for watcher in tuple(self._watchers):
+            watcher()

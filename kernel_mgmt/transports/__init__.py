@@ -1,0 +1,30 @@
+"""How messages travel between a client and a kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernel_mgmt.abc import TransportABC
+    from kernel_mgmt.types import ConnectionInfo
+
+__all__ = ("make_transport",)
+
+
+def make_transport(
+    connection_info: ConnectionInfo, *, session: str, starting: bool = False
+) -> TransportABC:
+    """Make the transport that a connection info asks for.
+
+    :param session: the id of the client's session, by which the kernel tells its clients apart
+    :param starting: whether the kernel is on its way up, so that connecting is tried often
+    :raises ValueError: if the connection info names no known transport or lacks something
+    """
+    transport = connection_info.get("transport", "tcp")
+    if transport in ("tcp", "ipc"):
+        from .zmq import ZMQTransport
+
+        return ZMQTransport(connection_info, session=session, starting=starting)
+    raise ValueError(
+        f"the transport {transport!r} of the connection info is unknown; use tcp or ipc"
+    )

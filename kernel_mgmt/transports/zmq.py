@@ -1,0 +1,218 @@
+"""Messages over ZeroMQ sockets: tcp and ipc.
+
+The descriptor of a ZeroMQ socket tells only that something has changed, and every call on the socket
+may use that up. So whoever touches a socket looks afterwards whether there is something to read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, cast
+
+import zmq
+
+from kernel_mgmt._backend import EventLoop, current_event_loop
+from kernel_mgmt.abc import TransportABC
+from kernel_mgmt.exceptions import ClientClosedError
+from kernel_mgmt.wire import Signer, WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from kernel_mgmt.abc import Buffer, Received
+    from kernel_mgmt.types import Channel, ConnectionInfo
+
+__all__ = ("ZMQTransport",)
+
+log = logging.getLogger(__name__)
+
+_SOCKET_TYPES: dict[Channel, int] = {
+    "shell": zmq.DEALER,
+    "control": zmq.DEALER,
+    "stdin": zmq.DEALER,
+    "iopub": zmq.SUB,
+}
+_CHANNELS: tuple[Channel, ...] = ("control", "shell", "stdin", "iopub")
+# The reader lets the loop breathe after so many messages or so long a time in seconds.
+_MOST_MESSAGES = 64
+_MOST_TIME = 0.001
+# Frames larger than this are not copied out of ZeroMQ's memory.
+_COPY_LIMIT = 16_384
+_RECONNECT_STARTING = 4
+_RECONNECT_RUNNING = 10
+_RECONNECT_MOST = 1000
+_LINGER = 100
+
+_contexts: dict[int, zmq.Context[zmq.Socket[bytes]]] = {}
+
+
+def _context() -> zmq.Context[zmq.Socket[bytes]]:
+    """The context of this process: made at first use, and forgotten after a fork."""
+    try:
+        return _contexts[os.getpid()]
+    except KeyError:
+        context = _contexts[os.getpid()] = zmq.Context()
+        return context
+
+
+class ZMQTransport(TransportABC):
+    """Carries messages over one ZeroMQ socket a channel.
+
+    :param session: the id of the client's session, the routing id of its sockets
+    :param starting: whether the kernel is on its way up: connecting is then tried every few
+        milliseconds, where it is otherwise tried ever more rarely
+    :raises ValueError: if the connection info lacks something
+    """
+
+    def __init__(
+        self, connection_info: ConnectionInfo, *, session: str, starting: bool = False
+    ) -> None:
+        key = connection_info.get("key", "")
+        scheme = connection_info.get("signature_scheme", "hmac-sha256")
+        self._signer = Signer(key.encode(), scheme)
+        self._addresses: dict[Channel, str] = {
+            channel: _address(connection_info, channel) for channel in _CHANNELS
+        }
+        self._session = session
+        self._starting = starting
+        self._sockets: dict[Channel, zmq.Socket[bytes]] = {}
+        self._loop: EventLoop | None = None
+        self._stop: Callable[[], None] | None = None
+        self.dropped = 0
+
+    def open(
+        self,
+        received: Received,
+        ended: Callable[[], None],
+        watch: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._received = received
+        self._loop = current_event_loop()
+        try:
+            for channel, address in self._addresses.items():
+                self._sockets[channel] = self._connect(channel, address)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ValueError(f"the connection info gives no usable address: {error}") from error
+        self._stop = self._loop.read(
+            {
+                _descriptor(socket): partial(self._drain, channel, socket)
+                for channel, socket in self._sockets.items()
+            },
+            ended,
+            watch,
+        )
+
+    def send(self, channel: Channel, parts: Sequence[Buffer]) -> None:
+        socket = self._sockets.get(channel)
+        if socket is None or self._loop is None:
+            raise ClientClosedError
+        socket.send_multipart(self._signer.frames(parts), zmq.NOBLOCK, copy=_small(parts))
+        if _events(socket) & zmq.POLLIN:
+            self._loop.call_soon(partial(self._drain_on, channel, socket))
+
+    @property
+    def connected(self) -> bool:
+        """Whether stdin is connected: a kernel cannot ask for input before, and its request is lost."""
+        socket = self._sockets.get("stdin")
+        if socket is None or self._loop is None:
+            return False
+        events = _events(socket)
+        if events & zmq.POLLIN:
+            self._loop.call_soon(partial(self._drain_on, "stdin", socket))
+        return bool(events & zmq.POLLOUT)
+
+    def close(self) -> None:
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+        sockets, self._sockets = self._sockets, {}
+        for socket in sockets.values():
+            socket.close(_LINGER)
+
+    def _connect(self, channel: Channel, address: str) -> zmq.Socket[bytes]:
+        socket = _context().socket(_SOCKET_TYPES[channel])
+        self._sockets[channel] = socket
+        # iopub is never paused: where a SUB socket is full, the kernel's PUB drops.
+        socket.setsockopt(zmq.RCVHWM, 0)
+        socket.setsockopt(zmq.SNDHWM, 0)
+        if self._starting:
+            socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_STARTING)
+        else:
+            socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_RUNNING)
+            socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MOST)
+        if channel == "iopub":
+            socket.setsockopt(zmq.SUBSCRIBE, b"")
+        else:
+            # The kernel asks for input on stdin under the routing id that a request had on shell.
+            socket.setsockopt(zmq.ROUTING_ID, self._session.encode())
+        if channel == "stdin":
+            # Being writable then means being connected.
+            socket.setsockopt(zmq.IMMEDIATE, 1)
+        if address.startswith("tcp://["):
+            socket.setsockopt(zmq.IPV6, 1)
+        socket.connect(address)
+        return socket
+
+    def _drain_on(self, channel: Channel, socket: zmq.Socket[bytes]) -> None:
+        if self._drain(channel, socket) and self._loop is not None:
+            self._loop.call_soon(partial(self._drain_on, channel, socket))
+
+    def _drain(self, channel: Channel, socket: zmq.Socket[bytes]) -> bool:
+        """Read what has arrived, within the budget; tell whether there is more."""
+        if socket.closed:
+            return False
+        until = perf_counter() + _MOST_TIME
+        for _ in range(_MOST_MESSAGES):
+            if not _events(socket) & zmq.POLLIN:
+                return False
+            self._read(channel, socket)
+            if socket.closed:  # by what was received
+                return False
+            if perf_counter() > until:
+                break
+        return True
+
+    def _read(self, channel: Channel, socket: zmq.Socket[bytes]) -> None:
+        frames: list[Buffer] = []
+        more = True
+        while more:
+            frame = socket.recv(zmq.NOBLOCK, copy=False)
+            frames.append(frame.bytes if len(frame) < _COPY_LIMIT else frame.buffer)
+            more = frame.more
+        try:
+            parts = self._signer.parse(frames)
+        except WireError as error:
+            self.dropped += 1
+            if self.dropped == 1:
+                log.warning(
+                    "dropped what came on %s: %s (further ones are counted)", channel, error
+                )
+            return
+        self._received(channel, parts)
+
+
+def _address(connection_info: ConnectionInfo, channel: Channel) -> str:
+    port = connection_info.get(f"{channel}_port")
+    ip = connection_info.get("ip", "127.0.0.1")
+    if not port:
+        raise ValueError(f"the connection info has no {channel}_port")
+    if connection_info["transport"] == "ipc":
+        return f"ipc://{ip}-{port}"
+    return f"tcp://[{ip}]:{port}" if ":" in ip else f"tcp://{ip}:{port}"
+
+
+def _descriptor(socket: zmq.Socket[bytes]) -> int:
+    return cast(int, socket.get(zmq.FD))
+
+
+def _events(socket: zmq.Socket[bytes]) -> int:
+    return cast(int, socket.get(zmq.EVENTS))
+
+
+def _small(parts: Sequence[Buffer]) -> bool:
+    return len(parts) == 4 or sum(map(len, parts[4:])) < _COPY_LIMIT
