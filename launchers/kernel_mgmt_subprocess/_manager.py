@@ -17,7 +17,6 @@ from kernel_mgmt.types import ConnectionInfo, ExitStatus
 from ._files import remove_files
 from ._process import KernelProcess
 
-_SECONDS_TO_BLOCK = 0.01
 _SIGNS_OF_A_PORT_CONFLICT = ("address already in use", "eaddrinuse", "address in use")
 
 
@@ -106,14 +105,15 @@ class KernelManager(KernelManagerABC):
         self._process.kill()
         await self._process.wait()
 
-    def kill_now(self) -> None:
+    def kill_now(self, *, seconds_to_block: float = 0.01) -> None:
         """End the kernel at once and clean up after it, without awaiting.
 
-        This is for where nothing can be awaited, as in a launch that is cancelled. It blocks for
-        10 ms at most; what takes longer is done by a thread.
+        This is for where nothing can be awaited, as in a launch that is cancelled.
+
+        :param seconds_to_block: how long to block; what takes longer is left to a thread
         """
         self._process.kill()
-        if self._process.block_until_ended(_SECONDS_TO_BLOCK):
+        if self._process.block_until_ended(seconds_to_block):
             self._clean_up()
         else:
             Thread(target=self._clean_up_later, name=f"end-{self.pid}", daemon=True).start()

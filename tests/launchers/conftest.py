@@ -8,9 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import TypeAlias
 from uuid import uuid4
 
 import pytest
+
+from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher, SubprocessKernelLauncher
+
+Launcher: TypeAlias = type[SubprocessKernelLauncher] | type[SubprocessIPCKernelLauncher]
 
 _SECONDS_TO_VANISH = 5.0
 _MARK = "KERNEL_MGMT_TEST"
@@ -20,6 +25,13 @@ _MARK = "KERNEL_MGMT_TEST"
 def runtime_dir(tmp_path: Path) -> Path:
     """A runtime directory that must be empty after the test."""
     return tmp_path / "runtime"
+
+
+@pytest.fixture(params=[SubprocessKernelLauncher, SubprocessIPCKernelLauncher])
+def launcher_class(request: pytest.FixtureRequest) -> Launcher:
+    """Each of the launchers."""
+    launcher: Launcher = request.param
+    return launcher
 
 
 @pytest.fixture(autouse=True)

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+import os
+import resource
+import signal
 import stat
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pytest
 
+from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt.types import LaunchOptions
-from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher, SubprocessKernelLauncher
+from kernel_mgmt_subprocess import (
+    KernelManager,
+    SubprocessIPCKernelLauncher,
+    SubprocessKernelLauncher,
+)
 
 pytestmark = pytest.mark.anyio
 
 Launcher: TypeAlias = type[SubprocessKernelLauncher] | type[SubprocessIPCKernelLauncher]
 
-SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+NOTHING = [sys.executable, "-S", "-c", ""]
+PRINT_ARGUMENTS = [sys.executable, "-S", "-c", "import sys; print(sys.argv[1:])"]
+PRINT_SIGNALS = [
+    sys.executable,
+    "-S",
+    "-c",
+    "print(*(line for line in open('/proc/self/status') if line[:6] in ('SigBlk', 'SigIgn')))",
+]
 
 
-@pytest.fixture(params=[SubprocessKernelLauncher, SubprocessIPCKernelLauncher])
-def launcher_class(request: pytest.FixtureRequest) -> Launcher:
-    """Each of the launchers."""
-    launcher: Launcher = request.param
-    return launcher
+async def run(launcher: SubprocessKernelLauncher | SubprocessIPCKernelLauncher) -> str:
+    """Launch, wait until the kernel has exited, clean up, and return what it has printed."""
+    _, manager = await launcher.launch()
+    await manager.wait()
+    await manager.cleanup()
+    assert manager.exit_status is not None
+    assert manager.exit_status.code == 0, manager.exit_status.tail
+    return manager.exit_status.tail
 
 
 async def test_the_connection_file_holds_the_connection_info(
     launcher_class: Launcher, runtime_dir: Path
 ) -> None:
-    launcher = launcher_class(
-        SLEEPS, options=LaunchOptions(kernel_id="k1"), kernel_name="a", runtime_dir=runtime_dir
-    )
+    options = LaunchOptions(kernel_id="k1")
+    launcher = launcher_class(SLEEP, options=options, kernel_name="a", runtime_dir=runtime_dir)
     connection_info, manager = await launcher.launch()
     written = json.loads((runtime_dir / "kernel-k1.json").read_text())
     await manager.kill()
@@ -48,14 +70,333 @@ async def test_the_connection_file_holds_the_connection_info(
 async def test_files_and_directories_are_for_their_owner_alone(
     launcher_class: Launcher, runtime_dir: Path
 ) -> None:
-    _, manager = await launcher_class(SLEEPS, runtime_dir=runtime_dir).launch()
-    modes = {name: stat.filemode(mode) for name, mode in _modes(runtime_dir).items()}
+    _, manager = await launcher_class(SLEEP, runtime_dir=runtime_dir).launch()
+    modes = _modes(runtime_dir)
     await manager.kill()
     await manager.cleanup()
 
-    assert {mode for mode in modes.values() if mode.startswith("-")} == {"-rw-------"}
-    assert {mode for mode in modes.values() if mode.startswith("d")} == {"drwx------"}
+    assert {mode for mode in modes if mode.startswith("-")} == {"-rw-------"}
+    assert {mode for mode in modes if mode.startswith("d")} == {"drwx------"}
 
 
-def _modes(directory: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mode for path in [directory, *directory.iterdir()]}
+async def test_the_key_is_neither_logged_nor_shown(
+    launcher_class: Launcher, runtime_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    launcher = launcher_class(NOTHING, runtime_dir=runtime_dir)
+    connection_info, manager = await launcher.launch()
+    await manager.wait()
+    await manager.cleanup()
+    shown = caplog.text + repr(manager) + repr(launcher)
+
+    assert manager.kernel_id in shown
+    assert connection_info.get("key", "") not in shown
+
+
+async def test_launch_awaits_nothing(launcher_class: Launcher, runtime_dir: Path) -> None:
+    launch = launcher_class(SLEEP, runtime_dir=runtime_dir).launch()
+    with pytest.raises(StopIteration) as done:
+        launch.send(None)
+    manager: KernelManager = done.value.value[1]
+    await manager.kill()
+    await manager.cleanup()
+
+    assert manager.exit_status is not None
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_that_is_cancelled_while_it_launches_still_gets_its_manager(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    managers: list[KernelManager] = []
+
+    async def launch() -> None:
+        launcher = launcher_class(SLEEP, runtime_dir=runtime_dir)
+        task.cancel()
+        managers.append((await launcher.launch())[1])
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(launch())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for manager in managers:
+        manager.kill_now()
+
+    assert len(managers) == 1
+
+
+async def test_placeholders_are_filled_in_and_unknown_ones_stay(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    launcher = launcher_class(
+        [*PRINT_ARGUMENTS, "{connection_file}", "{prefix}", "{resource_dir}", "{n}", "{other}"],
+        launch_params={"n": 3},
+        resource_dir="/spec",
+        options=LaunchOptions(kernel_id="k1", extra_arguments=["--more", "{n}"]),
+        runtime_dir=runtime_dir,
+    )
+    printed = await run(launcher)
+
+    connection_file = str(runtime_dir / "kernel-k1.json")
+    arguments = [connection_file, sys.prefix, "/spec", "3", "{other}", "--more", "{n}"]
+    assert printed == str(arguments)
+
+
+async def test_a_bare_python_is_the_running_interpreter(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    print_executable = ["python3", "-c", "import sys; print(sys.executable)"]
+    printed = await run(launcher_class(print_executable, runtime_dir=runtime_dir))
+
+    assert printed == sys.executable
+
+
+async def test_the_environment_is_the_callers_with_what_is_asked_for(
+    launcher_class: Launcher, runtime_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONEXECUTABLE", "/other/python")
+    monkeypatch.setenv("OUTER", "outer")
+    launcher = launcher_class(
+        [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"],
+        extra_env={"A": "${OUTER}/{n} ${UNSET_VARIABLE} $", "B": "spec"},
+        launch_params={"n": 3},
+        options=LaunchOptions(kernel_id="k1", env={"B": "option"}),
+        runtime_dir=runtime_dir,
+    )
+    environment = json.loads(await run(launcher))
+
+    assert environment["OUTER"] == "outer"
+    assert environment["A"] == "outer/3 ${UNSET_VARIABLE} $"
+    assert environment["B"] == "option"
+    assert environment["KERNEL_MGMT_KERNEL_ID"] == "k1"
+    assert environment["JPY_PARENT_PID"] == str(os.getpid())
+    assert "PYTHONEXECUTABLE" not in environment
+
+
+async def test_the_kernel_runs_in_the_directory_that_was_asked_for(
+    launcher_class: Launcher, runtime_dir: Path, tmp_path: Path
+) -> None:
+    print_cwd = [sys.executable, "-c", "import os; print(os.getcwd())"]
+    there = await run(launcher_class(print_cwd, cwd=tmp_path, runtime_dir=runtime_dir))
+    here = await run(launcher_class(print_cwd, runtime_dir=runtime_dir))
+
+    assert [there, here] == [str(tmp_path), os.getcwd()]
+
+
+async def test_the_kernel_leads_a_session_and_reads_nothing(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    script = "import os, sys; print(os.getsid(0) == os.getpid(), repr(sys.stdin.read()))"
+    printed = await run(launcher_class([sys.executable, "-c", script], runtime_dir=runtime_dir))
+
+    assert printed == "True ''"
+
+
+async def test_the_output_of_the_kernel_is_not_mixed_into_that_of_the_caller(
+    launcher_class: Launcher, runtime_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = "import sys; print('out', flush=True); print('err', file=sys.stderr)"
+    printed = await run(launcher_class([sys.executable, "-c", script], runtime_dir=runtime_dir))
+
+    assert printed == "out\nerr"
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_a_subclass_may_take_the_output_elsewhere(runtime_dir: Path) -> None:
+    class Piped(SubprocessKernelLauncher):
+        def build_popen_kwargs(self, connection_file: str) -> dict[str, Any]:
+            return super().build_popen_kwargs(connection_file) | {"stdout": writer}
+
+    reader, writer = os.pipe()
+    logged = await run(Piped([*PRINT_ARGUMENTS, "x"], runtime_dir=runtime_dir))
+    piped = os.read(reader, 100)
+    os.close(writer)
+    os.close(reader)
+
+    assert (logged, piped) == ("", b"['x']\n")
+
+
+async def test_a_subclass_may_override_each_step(runtime_dir: Path) -> None:
+    class Fixed(SubprocessIPCKernelLauncher):
+        def make_ports(self) -> dict[str, int]:
+            return {name: port + 10 for name, port in super().make_ports().items()}
+
+        def format_kernel_cmd(self, connection_file: str) -> list[str]:
+            return [*super().format_kernel_cmd(connection_file), "formatted"]
+
+        def files_to_cleanup(self, connection_file: str, connection_info: Any) -> list[str]:
+            _touch(connection_file + ".more")
+            return [*super().files_to_cleanup(connection_file, connection_info), _more(self)]
+
+    launcher = Fixed(PRINT_ARGUMENTS, runtime_dir=runtime_dir)
+    connection_info, manager = await launcher.launch()
+    await manager.wait()
+    await manager.cleanup()
+
+    assert connection_info.get("hb_port") == 15
+    assert manager.exit_status is not None
+    assert manager.exit_status.tail == "['formatted']"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the signals from Linux' /proc")
+async def test_the_kernel_blocks_no_signal_though_the_caller_does(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGUSR1})
+    try:
+        printed = await run(launcher_class(PRINT_SIGNALS, runtime_dir=runtime_dir))
+        still_blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    assert _signals_in(printed, "SigBlk") == set()
+    assert still_blocked == blocked | {signal.SIGINT, signal.SIGUSR1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the signals from Linux' /proc")
+async def test_the_kernel_does_not_ignore_sigint_though_the_caller_does(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        printed = await run(launcher_class(PRINT_SIGNALS, runtime_dir=runtime_dir))
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+    # A Python program of its own accord ignores SIGPIPE, and SIGXFSZ where the system has it.
+    assert _signals_in(printed, "SigIgn") <= {signal.SIGPIPE, signal.SIGXFSZ}
+
+
+async def test_a_program_that_is_not_there_is_named(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    launcher = launcher_class(["no-such-program", "{connection_file}"], runtime_dir=runtime_dir)
+    with pytest.raises(KernelLaunchError, match="There is no program 'no-such-program'") as caught:
+        await launcher.launch()
+
+    assert caught.value.argv[0] == "no-such-program"
+    assert os.listdir(runtime_dir) == []
+
+
+async def test_a_file_that_is_no_program_is_named(
+    launcher_class: Launcher, runtime_dir: Path, tmp_path: Path
+) -> None:
+    _touch(tmp_path / "text")
+    launcher = launcher_class([str(tmp_path / "text")], runtime_dir=runtime_dir)
+    with pytest.raises(KernelLaunchError, match=r"text' may not be executed"):
+        await launcher.launch()
+
+    assert os.listdir(runtime_dir) == []
+
+
+async def test_an_argument_that_no_program_can_be_given_is_an_error(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    launcher = launcher_class([*SLEEP, "a\0b"], runtime_dir=runtime_dir)
+    with pytest.raises(KernelLaunchError, match="null byte"):
+        await launcher.launch()
+
+    assert os.listdir(runtime_dir) == []
+
+
+async def test_an_empty_command_is_an_error(launcher_class: Launcher, runtime_dir: Path) -> None:
+    with pytest.raises(KernelLaunchError, match="empty command"):
+        await launcher_class([], runtime_dir=runtime_dir).launch()
+
+
+async def test_a_working_directory_that_is_not_there_is_named(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    launcher = launcher_class(SLEEP, cwd="/no/such/directory", runtime_dir=runtime_dir)
+    with pytest.raises(KernelLaunchError, match="directory '/no/such/directory' does not exist"):
+        await launcher.launch()
+
+
+async def test_a_runtime_directory_that_cannot_be_made_is_named(
+    launcher_class: Launcher, tmp_path: Path
+) -> None:
+    _touch(tmp_path / "file")
+    launcher = launcher_class(SLEEP, runtime_dir=tmp_path / "file" / "runtime")
+    with pytest.raises(KernelLaunchError, match=r"runtime directory .*file/runtime") as caught:
+        await launcher.launch()
+
+    assert caught.value.argv == SLEEP
+
+
+async def test_a_runtime_directory_without_room_leaves_nothing(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    launcher = launcher_class(SLEEP, runtime_dir=runtime_dir)
+    with _no_file_may_grow(), pytest.raises(KernelLaunchError, match="connection file"):
+        await launcher.launch()
+
+    assert os.listdir(runtime_dir) == []
+
+
+async def test_a_kernel_id_that_is_in_use_is_refused_and_its_files_stay(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    options = LaunchOptions(kernel_id="k1")
+    _, manager = await launcher_class(SLEEP, options=options, runtime_dir=runtime_dir).launch()
+    before = sorted(os.listdir(runtime_dir))
+    with pytest.raises(KernelLaunchError, match=r"kernel-k1\.json"):
+        await launcher_class(SLEEP, options=options, runtime_dir=runtime_dir).launch()
+    after = sorted(os.listdir(runtime_dir))
+    await manager.kill()
+    await manager.cleanup()
+
+    assert after == before
+
+
+@pytest.mark.parametrize("kernel_id", ["../k1", "a b", ".", "é", "-x"])
+async def test_a_kernel_id_that_is_no_file_name_is_refused(
+    launcher_class: Launcher, runtime_dir: Path, kernel_id: str
+) -> None:
+    options = LaunchOptions(kernel_id=kernel_id)
+    with pytest.raises(LaunchOptionError, match="kernel_id"):
+        await launcher_class(SLEEP, options=options, runtime_dir=runtime_dir).launch()
+
+
+async def test_another_transport_than_that_of_the_launcher_is_refused(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    other: Literal["tcp", "ipc"] = "ipc" if launcher_class.transport == "tcp" else "tcp"
+    options = LaunchOptions(transport=other)
+    with pytest.raises(LaunchOptionError, match=f"not {other}"):
+        await launcher_class(SLEEP, options=options, runtime_dir=runtime_dir).launch()
+
+
+async def test_a_launcher_may_launch_again_when_its_kernel_is_gone(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    launcher = launcher_class([*PRINT_ARGUMENTS, "{kernel_id}"], runtime_dir=runtime_dir)
+    printed = [await run(launcher), await run(launcher)]
+
+    assert printed == [str([launcher.kernel_id])] * 2
+
+
+def _modes(directory: Path) -> set[str]:
+    return {stat.filemode(path.stat().st_mode) for path in [directory, *directory.iterdir()]}
+
+
+def _touch(path: str | Path) -> None:
+    Path(path).touch()
+
+
+def _more(launcher: SubprocessIPCKernelLauncher) -> str:
+    return os.path.join(launcher.runtime_dir, f"kernel-{launcher.kernel_id}.json.more")
+
+
+def _signals_in(printed: str, field: str) -> set[int]:
+    mask = int(printed.partition(f"{field}:")[2].split()[0], 16)
+    return {number for number in range(1, 65) if mask & 1 << (number - 1)}
+
+
+@contextmanager
+def _no_file_may_grow() -> Generator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
