@@ -36,6 +36,7 @@ class FakeKernel:
         self._iopub = self._bind(zmq.PUB, info, "iopub")
         self._shell = self._bind(zmq.ROUTER, info, "shell")
         self._control = self._bind(zmq.ROUTER, info, "control")
+        self._stdin = self._bind(zmq.ROUTER, info, "stdin")
         self._heartbeat = self._bind(zmq.ROUTER, info, "hb")
         self._session = uuid4().hex
 
