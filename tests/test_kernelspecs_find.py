@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -277,6 +278,22 @@ def test_a_change_is_seen_at_once(tmp_path: Path, age: float) -> None:
     assert titles(finder) == {"a": "new"}
 
 
+@pytest.mark.parametrize("tick", [1, 1_000_000_000], ids=["fine", "whole seconds"])
+def test_a_change_within_one_tick_of_the_clock_is_seen_at_once(tmp_path: Path, tick: int) -> None:
+    path = write(tmp_path / "a", GOOD | {"display_name": "old"}, age=0)
+    modified = time.time_ns() // tick * tick
+    os.utime(path, ns=(modified, modified))
+    finder = KernelSpecFinder([tmp_path])
+    before = titles(finder)
+
+    write(tmp_path / "a", GOOD | {"display_name": "new"}, age=0)
+    os.utime(path, ns=(modified, modified))
+
+    assert before == {"a": "old"}
+    assert finder.get("a").display_name == "new"
+    assert titles(finder) == {"a": "new"}
+
+
 def test_what_did_not_change_is_not_read_again(tmp_path: Path) -> None:
     write(tmp_path / "a")
     finder = KernelSpecFinder([tmp_path])
@@ -330,6 +347,16 @@ def test_a_directory_that_has_not_changed_is_not_listed_for_one_name(tmp_path: P
 
     # The time stamp claims that nothing was added, and it is believed.
     assert finder.get("b").resource_dir == str(tmp_path / "second" / "b")
+
+
+def test_a_name_with_capitals_is_found_again(tmp_path: Path) -> None:
+    write(tmp_path / "Capital")
+    os.utime(tmp_path, (1, 1))
+    finder = KernelSpecFinder([tmp_path])
+
+    found = [finder.get("capital").name for _ in range(3)]
+
+    assert found == ["capital"] * 3
 
 
 def test_another_file_makes_another_kind_of_kernelspec(tmp_path: Path) -> None:

@@ -160,6 +160,18 @@ def test_an_installation_that_fails_leaves_the_one_before(source: Path, kernels:
     assert os.listdir(kernels) == ["mykernel"]
 
 
+def test_what_was_put_aside_comes_back_if_nothing_takes_its_place(tmp_path: Path) -> None:
+    from kernel_mgmt.kernelspecs._install import _put_in_place  # pyright: ignore[reportPrivateUsage]
+
+    old = make(tmp_path / "mykernel", "old")
+    (tmp_path / "aside").mkdir()
+
+    with pytest.raises(FileNotFoundError):
+        _put_in_place(str(tmp_path / "no"), str(old), str(tmp_path / "aside"), replace=True)
+
+    assert display_name(old) == "old"
+
+
 def test_what_an_interrupted_installation_leaves_is_not_listed(source: Path, kernels: Path) -> None:
     make(kernels / ".mykernel-x1" / "mykernel")
     finder = KernelSpecFinder([kernels])

@@ -181,6 +181,13 @@ def test_a_folder_without_a_kernelspec_is_told(tmp_path: Path) -> None:
     assert caught.value.path == str(tmp_path / "kernel.json")
 
 
+def test_a_device_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "kernel.json").symlink_to("/dev/zero")
+
+    with pytest.raises(KernelSpecError, match="regular file"):
+        read_kernel_spec(tmp_path)
+
+
 def test_logos_are_found_by_name(tmp_path: Path) -> None:
     for name in ("kernel.json", "logo-64x64.png", "logo-svg.svg"):
         (tmp_path / name).touch()

@@ -13,9 +13,11 @@ from kernel_mgmt.types import Problem
 from ._read import explain, read_kernel_file
 from ._spec import KernelSpec, UnusableError
 
-# Two changes within one tick of a file system's clock have the same time stamp. What has been
-# changed as lately as this is therefore read again at the next look.
-_TICK_NS = 100_000_000
+# Two changes within one tick of a file system's clock have the same time stamp, so that what has
+# been changed as lately as this is read again at the next look. The clocks of Linux and Windows
+# tick at least every 16 ms; some file systems keep whole seconds, FAT only the even ones.
+_TICK_NS = 20_000_000
+_COARSE_TICK_NS = 2_000_000_000
 
 # A leading dot marks what is not for show, such as a kernelspec that is being installed.
 _match_name = re.compile(r"[a-z0-9_-][a-z0-9._-]*", re.IGNORECASE | re.ASCII).fullmatch
@@ -188,7 +190,9 @@ def _signature(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def _is_settled(status: os.stat_result) -> bool:
-    return abs(time.time_ns() - status.st_mtime_ns) > _TICK_NS
+    modified = status.st_mtime_ns
+    tick = _TICK_NS if modified % 1_000_000_000 else _COARSE_TICK_NS
+    return abs(time.time_ns() - modified) > tick
 
 
 def _leads_nowhere(path: str) -> bool:

@@ -74,10 +74,10 @@ def remove_kernel_spec(
     :raises OSError: if it cannot be removed
     """
     folder = KernelSpecFinder(search_path).locate(name)
-    if os.path.islink(folder):
-        os.unlink(folder)
-    else:
-        _discard(folder)
+    parent, _ = os.path.split(folder)
+    # Out of sight in one step; what cannot be removed in one step is removed after that.
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{fold(name)}-") as temporary:
+        os.rename(folder, os.path.join(temporary, "removed"))
     return folder
 
 
@@ -132,9 +132,3 @@ def _move(source: str, destination: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _discard(folder: str) -> None:
-    parent, name = os.path.split(folder)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{name}-") as temporary:
-        os.rename(folder, os.path.join(temporary, name))
