@@ -24,9 +24,13 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
     files where the path of a socket would be too long. A kernel that closes its sockets removes
     them, one that is killed does not; the manager's cleanup removes the directory with all that is
     in it.
+
+    :ivar socket_path_limit: how long the path of a socket may be, in bytes: what the system
+        allows. To be set lower for a kernel that takes less, such as 25 for the xeus family
     """
 
     transport = "ipc"
+    socket_path_limit = MAXIMUM_SOCKET_PATH
 
     def make_ports(self) -> dict[str, int]:
         """Make the directory of the sockets, and return the numbers that end their names."""
@@ -50,11 +54,11 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
         name = f"ipc-{token_hex(6)}"
         for parent in (self.runtime_dir, *_temporary_directories()):
             directory = os.path.join(parent, name)
-            if _longest_socket_path(directory) <= MAXIMUM_SOCKET_PATH:
+            if _longest_socket_path(directory) <= self.socket_path_limit:
                 with self._errors_in("The directory of the sockets cannot be made"):
                     os.mkdir(directory, 0o700)
                 return directory
-        reason = f"No directory has a path short enough for a socket, {self.runtime_dir!r} neither"
+        reason = f"No directory, {self.runtime_dir!r} neither, has a path short enough for sockets"
         raise KernelLaunchError(reason, argv=self.kernel_cmd)
 
 

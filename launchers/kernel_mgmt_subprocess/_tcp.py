@@ -10,12 +10,15 @@ from ._ports import CAN_HOLD_PORTS, hold_ports, release_ports
 class SubprocessKernelLauncher(SubprocessLauncher):
     """Starts a kernel that is reached over TCP, by default on 127.0.0.1 only.
 
-    The ports are kept from everybody else until the kernel is ready, except on macOS and Windows.
-    There, and where a kernel binds without ``SO_REUSEADDR``, it may find a port taken:
-    :attr:`KernelManager.port_conflict` tells.
+    The ports are kept from everybody else until the kernel is ready. Where they are not, somebody
+    else may be faster: :attr:`KernelManager.port_conflict` tells.
+
+    :ivar holds_ports: whether the ports are kept: on Linux yes, on macOS and Windows no. To be set
+        to false for a kernel that binds without ``SO_REUSEADDR``, which would be kept out as well
     """
 
     transport = "tcp"
+    holds_ports = CAN_HOLD_PORTS
 
     def make_ports(self) -> dict[str, int]:
         """Return five free TCP ports by their names in the connection info."""
@@ -23,7 +26,7 @@ class SubprocessKernelLauncher(SubprocessLauncher):
         with self._errors_in(f"No ports can be had on {address}"):
             held = hold_ports(address, len(PORT_NAMES))
         ports = [holder.getsockname()[1] for holder in held]
-        if CAN_HOLD_PORTS:
+        if self.holds_ports:
             self._held_ports = held
             self._undo.callback(release_ports, held)
         else:

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kernel_mgmt.exceptions import LaunchOptionError
+from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher
 from kernel_mgmt_subprocess._ipc import MAXIMUM_SOCKET_PATH
 
@@ -106,6 +106,15 @@ async def test_the_longest_path_is_one_that_the_system_takes(tmp_path: Path) -> 
 
         with pytest.raises(OSError, match="too long"):
             does_not.bind(f"{longest}s")
+
+
+async def test_no_directory_may_be_short_enough(runtime_dir: Path) -> None:
+    launcher = SubprocessIPCKernelLauncher(SLEEP, runtime_dir=runtime_dir)
+    launcher.socket_path_limit = 10
+    with pytest.raises(KernelLaunchError, match="short enough"):
+        await launcher.launch()
+
+    assert os.listdir(runtime_dir) == []
 
 
 async def test_an_address_cannot_be_asked_for(runtime_dir: Path) -> None:

@@ -131,6 +131,19 @@ async def test_a_kernel_that_finds_a_port_taken_can_be_told(runtime_dir: Path) -
     assert manager.port_conflict
 
 
+async def test_a_kernel_that_wants_its_ports_for_itself_can_have_them(runtime_dir: Path) -> None:
+    argv = [sys.executable, "-S", "-c", BIND, "{connection_file}", "0"]
+    launcher = SubprocessKernelLauncher(argv, runtime_dir=runtime_dir)
+    launcher.holds_ports = False
+    _, manager = await launcher.launch()
+    with anyio.fail_after(20):
+        await manager.wait()
+    await manager.cleanup()
+
+    assert manager.exit_status is not None
+    assert manager.exit_status.code == 0, manager.exit_status.tail
+
+
 async def test_an_address_that_is_not_of_this_machine_is_refused(runtime_dir: Path) -> None:
     launcher = SubprocessKernelLauncher(SLEEP, ip="192.0.2.1", runtime_dir=runtime_dir)
     with pytest.raises(KernelLaunchError, match=r"No ports can be had on 192\.0\.2\.1"):
