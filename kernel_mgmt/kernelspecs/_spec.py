@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeGuard
 
-from kernel_mgmt.types import JSONDict
+from kernel_mgmt.types import JSONDict, KernelAttributes
 
 InterruptMode: TypeAlias = Literal["signal", "message"]
 
@@ -15,7 +16,7 @@ class UnusableError(ValueError):
     """Raised when a kernel.json cannot be used; says why, not where."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KernelSpec:
     """How to start a kernel: the content of a ``kernel.json`` (JEP 105).
 
@@ -53,6 +54,29 @@ class KernelSpec:
             if _is_object(schema):
                 return schema
         return None
+
+    @cached_property
+    def attributes(self) -> KernelAttributes:
+        """What a provider tells about this kernelspec.
+
+        It is made once, since a listing in which nothing has changed would else be twice as slow;
+        so copy it before you change it.
+        """
+        attributes: KernelAttributes = {
+            "display_name": self.display_name,
+            "language": self.language,
+            "language_info": {"name": self.language},
+            "argv": list(self.argv),
+            "env": dict(self.env),
+            "resource_dir": self.resource_dir,
+            "interrupt_mode": self.interrupt_mode,
+            "metadata": dict(self.metadata),
+        }
+        if self.kernel_protocol_version is not None:
+            attributes["kernel_protocol_version"] = self.kernel_protocol_version
+        if (schema := self.launch_parameters) is not None:
+            attributes["launch_parameters"] = schema
+        return attributes
 
 
 def parse_kernel_spec(

@@ -37,7 +37,6 @@ class KernelSpecProvider(KernelProviderBase):
 
         :param search_path: the directories to search; Jupyter's when ``None``
         """
-        self._told: dict[str, tuple[KernelSpec, KernelAttributes]] = {}
         self._finder = KernelSpecFinder(search_path, kernel_file=self.kernel_file, provider=self.id)
 
     @property
@@ -50,10 +49,8 @@ class KernelSpecProvider(KernelProviderBase):
 
         The values of the attributes are those of the next listing too, and not to be changed.
         """
-        told = {spec.name: self._tell(spec) for spec in self._finder.find()}
-        self._told = told
-        for name, (_, attributes) in told.items():
-            yield name, attributes.copy()
+        for spec in self._finder.find():
+            yield spec.name, spec.attributes.copy()
 
     def get_kernel(self, name: str) -> KernelAttributes:
         """Return the attributes of one kernelspec, without a listing.
@@ -61,7 +58,7 @@ class KernelSpecProvider(KernelProviderBase):
         :raises NoSuchKernelError: if there is none
         :raises KernelSpecError: if there is one, and it cannot be used
         """
-        return self._tell(self.find_kernel_spec(name))[1].copy()
+        return self.find_kernel_spec(name).attributes.copy()
 
     def find_kernel_spec(self, name: str) -> KernelSpec:
         """Return one kernelspec.
@@ -70,11 +67,6 @@ class KernelSpecProvider(KernelProviderBase):
         :raises KernelSpecError: if there is one, and it cannot be used
         """
         return self._finder.get(name)
-
-    def _tell(self, spec: KernelSpec) -> tuple[KernelSpec, KernelAttributes]:
-        # Making them anew would double the cost of a listing in which nothing has changed.
-        known = self._told.get(spec.name)
-        return known if known is not None and known[0] is spec else (spec, _attributes(spec))
 
     async def launch(
         self,
@@ -100,24 +92,6 @@ class KernelSpecProvider(KernelProviderBase):
             kernel_name=spec.name,
         )
         return await launcher.launch()
-
-
-def _attributes(spec: KernelSpec) -> KernelAttributes:
-    attributes: KernelAttributes = {
-        "display_name": spec.display_name,
-        "language": spec.language,
-        "language_info": {"name": spec.language},
-        "argv": list(spec.argv),
-        "env": dict(spec.env),
-        "resource_dir": spec.resource_dir,
-        "interrupt_mode": spec.interrupt_mode,
-        "metadata": dict(spec.metadata),
-    }
-    if spec.kernel_protocol_version is not None:
-        attributes["kernel_protocol_version"] = spec.kernel_protocol_version
-    if (schema := spec.launch_parameters) is not None:
-        attributes["launch_parameters"] = schema
-    return attributes
 
 
 def _launcher_class(spec: KernelSpec, options: LaunchOptions | None) -> type[SubprocessLauncher]:
