@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, TypeVarTuple
 import anyio
 from anyio.from_thread import BlockingPortal
 
-__all__ = ("call", "open_context")
+__all__ = ("call", "is_current_thread", "open_context")
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -89,6 +89,11 @@ def open_context(context: AbstractAsyncContextManager[T]) -> Generator[T]:
     held.result()
 
 
+def is_current_thread() -> bool:
+    """Whether the caller runs in the event-loop thread."""
+    return _thread is not None and _thread.is_current()
+
+
 class _Call(Generic[T]):
     """An asynchronous function at work in the event-loop thread."""
 
@@ -147,8 +152,11 @@ class _EventLoopThread:
         self._thread = threading.Thread(target=self._run, name="kernel_mgmt", daemon=True)
         self._thread.start()
 
+    def is_current(self) -> bool:
+        return self._thread is threading.current_thread()
+
     def portal(self) -> BlockingPortal:
-        if self._thread is threading.current_thread():
+        if self.is_current():
             raise RuntimeError(
                 "A blocking call from the event-loop thread would wait for itself; "
                 "await the asynchronous function instead"

@@ -143,12 +143,15 @@ class BlockingKernelClient:
         return _portal.call(self._client.shutdown_or_terminate, timeout)
 
     def input(self, value: str, parent: Message | None = None) -> None:
-        """Answer an ``input_request``."""
+        """Answer an ``input_request``; from a handler or from any thread."""
 
         async def answer() -> None:
             self._client.input(value, parent)
 
-        _portal.call(answer)
+        if _portal.is_current_thread():
+            self._client.input(value, parent)
+        else:
+            _portal.call(answer)
 
     def add_handler(
         self, handler: Handler, channels: Channel | Iterable[Channel] = ("iopub",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
 
 from kernel_mgmt.messages import Message, MessageFactory
@@ -13,9 +13,10 @@ from kernel_mgmt.types import Channel
 from ._connection import Connection, Handler
 from ._exchange import Exchange
 from ._request import Request
+from ._requests import KernelRequests
 
 if TYPE_CHECKING:
-    from kernel_mgmt.abc import KernelManagerABC
+    from kernel_mgmt.abc import Buffer, KernelManagerABC
     from kernel_mgmt.types import ConnectionInfo, JSONDict
 
 __all__ = ("KernelClient", "ShutdownStage")
@@ -34,7 +35,7 @@ _LOOK_AGAIN = 0.001
 _KILL_MOST = 10.0
 
 
-class KernelClient:
+class KernelClient(KernelRequests):
     """Talks to a running kernel, on asyncio and on trio.
 
     Making one does no I/O. It belongs to the event loop in which it is first used, and may be
@@ -111,76 +112,6 @@ class KernelClient:
         self._closed = True
         self._connection.close()
 
-    # Requests
-
-    def execute(
-        self,
-        code: str,
-        silent: bool = False,
-        store_history: bool = True,
-        user_expressions: Mapping[str, str] | None = None,
-        allow_stdin: bool | None = None,
-        stop_on_error: bool = True,
-    ) -> Request:
-        """Run code in the kernel.
-
-        Awaiting the request waits for the reply **and** for ``idle``, so that everything that the
-        code published has arrived. A reply with ``status: "error"`` is returned, not raised.
-
-        :param silent: run it without publishing, counting or storing it in the history
-        :param user_expressions: expressions by name; their values come with the reply
-        :param allow_stdin: whether the code may ask for input; by default, whether there is a
-            handler for the channel ``stdin``
-        :param stop_on_error: whether an error aborts the requests queued behind this one
-        """
-        if allow_stdin is None:
-            allow_stdin = self._connection.handles("stdin")
-        content = {
-            "code": code,
-            "silent": silent,
-            "store_history": store_history,
-            "user_expressions": dict(user_expressions or {}),
-            "allow_stdin": allow_stdin,
-            "stop_on_error": stop_on_error,
-        }
-        return self._request("shell", "execute_request", content, until_idle=True)
-
-    def kernel_info(self) -> Request:
-        """Ask what the kernel is."""
-        return self._request("shell", "kernel_info_request", {})
-
-    def shutdown(self, restart: bool = False) -> Request:
-        """Ask the kernel to end; its death counts as the reply.
-
-        :param restart: whether the kernel is told that another one follows it
-        """
-        content = {"restart": restart}
-        _, parts = self._factory.make("shutdown_reply", {"status": "ok", **content})
-        reply = Message("control", parts)
-        return self._request("control", "shutdown_request", content, reply_of_death=reply)
-
-    def input(self, value: str, parent: Message | None = None) -> None:
-        """Answer an ``input_request``.
-
-        :param value: what the user typed
-        :param parent: the ``input_request``
-        """
-        parent_header = None if parent is None else parent.header
-        _, parts = self._factory.make(
-            "input_reply", {"value": value, "status": "ok"}, parent_header=parent_header
-        )
-        self._connection.send_only("stdin", parts)
-
-    async def interrupt(self) -> Message | None:
-        """Interrupt the kernel, in the way that its kernel type asks for.
-
-        :return: the reply of a kernel that is interrupted by message; ``None`` for a signal
-        """
-        if self.manager is not None and self.manager.interrupt_mode != "message":
-            await self.manager.interrupt()
-            return None
-        return await self._request("control", "interrupt_request", {})
-
     # Handlers
 
     def add_handler(
@@ -203,6 +134,16 @@ class KernelClient:
         """Call a function no more, on some channels or on all; nothing happens if it was not."""
         removed = frozenset(get_args(Channel)) if channels is None else _channels(channels)
         self._connection.remove_handler(handler, removed)
+
+    async def interrupt(self) -> Message | None:
+        """Interrupt the kernel, in the way that its kernel type asks for.
+
+        :return: the reply of a kernel that is interrupted by message; ``None`` for a signal
+        """
+        if self.manager is not None and self.manager.interrupt_mode != "message":
+            await self.manager.interrupt()
+            return None
+        return await self.interrupt_request()
 
     # Start and end
 
@@ -288,11 +229,17 @@ class KernelClient:
         msg_type: str,
         content: Mapping[str, object],
         *,
+        header: Mapping[str, object] | None = None,
         until_idle: bool = False,
-        reply_of_death: Message | None = None,
+        reply_of_death: Mapping[str, object] | None = None,
     ) -> Request:
         exchange = self._send(
-            channel, msg_type, content, until_idle=until_idle, reply_of_death=reply_of_death
+            channel,
+            msg_type,
+            content,
+            header=header,
+            until_idle=until_idle,
+            reply_of_death=reply_of_death,
         )
         return Request(self, self._connection, msg_type, exchange)
 
@@ -302,13 +249,37 @@ class KernelClient:
         msg_type: str,
         content: Mapping[str, object],
         *,
+        header: Mapping[str, object] | None = None,
         until_idle: bool = False,
-        reply_of_death: Message | None = None,
+        reply_of_death: Mapping[str, object] | None = None,
     ) -> Exchange:
-        msg_id, parts = self._factory.make(msg_type, content)
-        exchange = Exchange(msg_id, until_idle=until_idle, reply_of_death=reply_of_death)
+        msg_id, parts = self._factory.make(msg_type, content, header=header)
+        answer = None
+        if reply_of_death is not None:
+            reply_type = msg_type.replace("_request", "_reply")
+            answer = Message(channel, self._factory.make(reply_type, reply_of_death)[1])
+        exchange = Exchange(msg_id, until_idle=until_idle, reply_of_death=answer)
         self._connection.send(exchange, channel, parts)
         return exchange
+
+    def _send_only(
+        self,
+        channel: Channel,
+        msg_type: str,
+        content: Mapping[str, object],
+        *,
+        parent_header: Mapping[str, object] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        buffers: Sequence[Buffer] = (),
+    ) -> str:
+        msg_id, parts = self._factory.make(
+            msg_type, content, parent_header=parent_header, metadata=metadata, buffers=buffers
+        )
+        self._connection.send_only(channel, parts)
+        return msg_id
+
+    def _can_answer(self) -> bool:
+        return self._connection.handles("stdin")
 
 
 def _channels(channels: Channel | Iterable[Channel]) -> frozenset[Channel]:

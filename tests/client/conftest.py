@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -43,3 +44,12 @@ async def start_fake(tmp_path: Path) -> AsyncIterator[StartFake]:
             return client
 
         yield start
+
+
+@pytest.fixture
+async def ipykernel(tmp_path: Path) -> AsyncIterator[KernelClient]:
+    """A client of a real kernel that is ready."""
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    async with launched(argv, tmp_path) as client:
+        await client.wait_for_ready(30)
+        yield client
