@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from time import perf_counter
 
 import anyio
+import anyio.lowlevel
 import sniffio
 import trio
 
@@ -48,6 +49,8 @@ async def watched_loop() -> AsyncGenerator[Hold]:
         await anyio.sleep(TICK)
         steps = _asyncio_steps if sniffio.current_async_library() == "asyncio" else _trio_steps
         with steps(hold):
+            # The step that is under way began before it could be watched.
+            await anyio.lowlevel.checkpoint()
             yield hold
         tasks.cancel_scope.cancel()
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from statistics import median
 from time import perf_counter, process_time
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ._environment import KERNEL, kernel_argv
 from ._floor import (
@@ -41,17 +41,30 @@ LONG_ENOUGH_TO_START = 0.25
 
 async def measure(start: Start) -> Metrics:
     """Start a first time, then a few times more, and once with the loop watched."""
-    first, _ = await _time(start)
+    first = await _watch(start)
     others = [await _time(start) for _ in range(STARTS)]
-    async with watched_loop() as hold, start():
-        step, gap = hold.step, hold.gap
+    watched = await _watch(start)
     return {
-        "first_ms": first * 1e3,
         "ready_ms": median(wall for wall, _ in others) * 1e3,
         "cpu_ms": median(cpu for _, cpu in others) * 1e3,
-        "step_ms": step * 1e3,
-        "gap_ms": gap * 1e3,
+        "step_ms": watched.step * 1e3,
+        "gap_ms": watched.gap * 1e3,
+        "first_ms": first.wall * 1e3,
+        "first_step_ms": first.step * 1e3,
     }
+
+
+class _Watched(NamedTuple):
+    wall: float
+    step: float
+    gap: float
+
+
+async def _watch(start: Start) -> _Watched:
+    async with watched_loop() as hold:
+        started = perf_counter()
+        async with start():
+            return _Watched(perf_counter() - started, hold.step, hold.gap)
 
 
 async def _time(start: Start) -> tuple[float, float]:
@@ -134,10 +147,11 @@ def jupyter_client(transport: Transport) -> Metrics:
 READY = (at_most_times(1.05, FLOOR), at_most_times(0.55, JUPYTER_CLIENT))
 ROWS = (
     Row("ready_ms", "call to ready", "ms", READY),
-    Row("first_ms", "call to ready, the first start of a process", "ms", READY),
     Row("step_ms", "longest callback or task step of the loop", "ms", (at_most(3),)),
     Row("gap_ms", "longest time that a ticking task waited", "ms", (at_most_over(3, IDLE_LOOP),)),
     Row("cpu_ms", "CPU of the starting process", "ms", (at_most(6), at_most_times(1.37, FLOOR))),
+    Row("first_ms", "call to ready, the first start of a process", "ms", READY),
+    Row("first_step_ms", "longest step, the first start of a process", "ms", (at_most(3),)),
 )
 
 
