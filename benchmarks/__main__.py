@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     # So that a run which is told to end also ends what it has started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _end)
     names = scenario_names() if "all" in options.scenarios else options.scenarios
     rounds = QUICK_ROUNDS if options.quick else options.rounds
     results: list[CaseResult] = []
@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         write_json(results, options.json)
     return 1 if any(result.failures for result in results) else 0
+
+
+def _end(signum: int, frame: object) -> None:
+    sys.exit(128 + signum)
 
 
 def _run(names: Sequence[str], rounds: int) -> Iterator[CaseResult]:

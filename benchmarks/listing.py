@@ -90,8 +90,8 @@ def ours(count: int) -> Metrics:
         return measure(
             Path(name),
             count,
-            lambda: [attributes["display_name"] for _, attributes in finder.find_kernels()],
-            lambda kernel: finder.get(f"spec/{kernel}")["display_name"],
+            lambda: [attributes.get("display_name", "") for _, attributes in finder.find_kernels()],
+            lambda kernel: finder.get(f"spec/{kernel}").get("display_name", ""),
         )
 
 
