@@ -259,6 +259,33 @@ def test_a_link_is_removed_and_what_it_leads_to_is_kept(kernels: Path, tmp_path:
     assert display_name(target) == "new"
 
 
+def test_a_link_that_leads_nowhere_is_removed(kernels: Path) -> None:
+    kernels.mkdir(parents=True)
+    (kernels / "Linked").symlink_to(kernels / "nowhere")
+
+    removed = remove_kernel_spec("linked")
+
+    assert removed == str(kernels / "Linked")
+    assert os.listdir(kernels) == []
+
+
+def test_a_kernelspec_whose_file_leads_nowhere_is_removed(kernels: Path) -> None:
+    (kernels / "linked").mkdir(parents=True)
+    (kernels / "linked" / "kernel.json").symlink_to("nowhere")
+
+    remove_kernel_spec("linked")
+
+    assert os.listdir(kernels) == []
+
+
+def test_a_folder_that_is_no_kernelspec_is_not_removed(kernels: Path) -> None:
+    (kernels / "folder" / "kernel.json").mkdir(parents=True)
+
+    with pytest.raises(KernelSpecError, match="not a regular file"):
+        remove_kernel_spec("folder")
+    assert os.listdir(kernels) == ["folder"]
+
+
 def test_a_broken_kernelspec_can_be_removed(kernels: Path) -> None:
     (make(kernels / "broken") / "kernel.json").write_text("[")
 

@@ -146,7 +146,7 @@ class Directory:
             return
         reason = f"it cannot be looked at: {error.strerror}"
         if isinstance(error, FileNotFoundError):
-            link = next(filter(_leads_nowhere, (self._prefix + name, path)), None)
+            link = next(filter(leads_nowhere, (self._prefix + name, path)), None)
             if link is None:
                 return
             reason = f"the symbolic link {link} leads nowhere"
@@ -195,5 +195,6 @@ def _is_settled(status: os.stat_result) -> bool:
     return abs(time.time_ns() - modified) > tick
 
 
-def _leads_nowhere(path: str) -> bool:
+def leads_nowhere(path: str) -> bool:
+    """Tell whether a path is a symbolic link without a target."""
     return os.path.islink(path) and not os.path.exists(path)

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from os import PathLike
 
+from kernel_mgmt.exceptions import KernelSpecError
 from kernel_mgmt.paths import jupyter_data_dir, kernel_search_path, system_jupyter_path
 
-from ._directory import NAME_RULE, fold, is_valid_name
+from ._directory import NAME_RULE, fold, is_valid_name, leads_nowhere
 from ._find import KernelSpecFinder
 from ._read import read_kernel_spec
 
@@ -71,14 +72,26 @@ def remove_kernel_spec(
     :param search_path: the directories to search; Jupyter's when ``None``
     :return: the folder that was removed
     :raises NoSuchKernelError: if there is none
+    :raises KernelSpecError: if what there is under the name is no kernelspec
     :raises OSError: if it cannot be removed
     """
-    folder = KernelSpecFinder(search_path).locate(name)
+    folder = _locate(KernelSpecFinder(search_path), name)
     parent, _ = os.path.split(folder)
     # Out of sight in one step; what cannot be removed in one step is removed after that.
     with tempfile.TemporaryDirectory(dir=parent, prefix=f".{fold(name)}-") as temporary:
         os.rename(folder, os.path.join(temporary, "removed"))
     return folder
+
+
+def _locate(finder: KernelSpecFinder, name: str) -> str:
+    try:
+        return finder.locate(name)
+    except KernelSpecError as error:
+        folder = os.path.dirname(error.path)
+        # A link without a target is no kernelspec, but it is what there is to be removed.
+        if leads_nowhere(folder) or leads_nowhere(error.path):
+            return folder
+        raise
 
 
 def _destination(user: bool, prefix: str | PathLike[str] | None) -> str:
