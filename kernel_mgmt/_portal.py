@@ -62,7 +62,7 @@ def open_context(context: AbstractAsyncContextManager[T]) -> Generator[T]:
     :raises RuntimeError: as :func:`call` does
     """
     entered: Future[T] = Future()
-    leave = anyio.Event()
+    leave = asyncio.Event()
     errors: list[BaseException] = []
 
     async def hold() -> None:

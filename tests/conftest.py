@@ -1,8 +1,25 @@
-"""Fixtures that every test may use."""
+"""Fixtures and options that hold for every test."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--forbid-skips", action="store_true", help="fail if any test was skipped, and name it"
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--forbid-skips") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -10,3 +27,30 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Run each asynchronous test on both event loops."""
     backend: str = request.param
     return backend
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All tests together leave no file in the runtime directory, and no process."""
+    runtime_dir = tmp_path_factory.mktemp("runtime")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(runtime_dir))
+        patch.setenv("KERNEL_MGMT_TEST_RUN", str(runtime_dir))
+        yield
+    processes = processes_with("KERNEL_MGMT_TEST_RUN", str(runtime_dir))
+
+    assert list(runtime_dir.rglob("*")) == []
+    assert processes == {}
+
+
+def processes_with(name: str, value: str) -> dict[int, str]:
+    """The other processes whose environment has a variable, with their command lines."""
+    mark = os.fsencode(f"{name}={value}")
+    found: dict[int, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # it has ended, or is not ours
+            continue
+    return found

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher
 
 from kernel_mgmt.client import KernelClient
 from kernel_mgmt.testing import fake_kernel_argv
+from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher
 
 StartFake: TypeAlias = Callable[..., Awaitable[KernelClient]]
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 from signal import SIGKILL
@@ -130,10 +129,13 @@ async def test_what_a_kernel_sent_before_its_death_still_arrives(start_fake: Sta
     client = await start_fake()
     found: list[str] = []
 
-    with anyio.fail_after(10), pytest.raises(KernelDiedError):
+    async def collect() -> None:
         async for message in client.execute("print last words\nexit 3"):
             if message.msg_type == "stream":
                 found.append(message.content["text"])
+
+    with anyio.fail_after(10), pytest.raises(KernelDiedError):
+        await collect()
 
     assert found == ["last words\n"]
 
@@ -350,13 +352,12 @@ async def test_an_interrupt_stops_what_runs(start_fake: StartFake) -> None:
 
 async def test_a_client_that_nobody_closed_warns_and_closes(start_fake: StartFake) -> None:
     owner = await start_fake()
-    client = KernelClient(owner.connection_info)
+    clients = [KernelClient(owner.connection_info)]
     with anyio.fail_after(10):
-        await client.kernel_info()
+        await clients[0].kernel_info()
 
     with pytest.warns(ResourceWarning, match="was not closed"):
-        del client
-        gc.collect()
+        clients.clear()
     await anyio.wait_all_tasks_blocked()
 
 

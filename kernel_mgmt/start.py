@@ -1,0 +1,211 @@
+"""Start a kernel by the name of its type, and have it ended when the work is done."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import anyio
+
+from kernel_mgmt import _portal
+
+from .client import BlockingKernelClient, KernelClient
+from .discovery import KernelFinder
+from .exceptions import KernelDiedError, KernelLaunchError, StartupTimeoutError
+
+if TYPE_CHECKING:
+    from .abc import KernelManagerABC
+    from .types import LaunchOptions, LaunchParams
+
+__all__ = (
+    "run_kernel_async",
+    "run_kernel_blocking",
+    "start_kernel_async",
+    "start_kernel_blocking",
+)
+
+# How often a kernel is launched that finds its ports taken.
+_LAUNCHES = 3
+# How long the end of a kernel that did not start is waited for (seconds).
+_DISCARD_MOST = 10.0
+
+
+async def start_kernel_async(
+    name: str,
+    cwd: str | PathLike[str] | None = None,
+    launch_params: LaunchParams | None = None,
+    *,
+    finder: KernelFinder | None = None,
+    options: LaunchOptions | None = None,
+    startup_timeout: float = 60.0,
+) -> tuple[KernelManagerABC, KernelClient]:
+    """Start a kernel, and wait until it is ready.
+
+    The caller ends it with ``await client.shutdown_or_terminate()`` and ``client.close()``. When it
+    raises or is cancelled, nothing is left behind.
+
+    :param name: the kernel type, such as ``"spec/python3"``; a bare name is one of ``spec``
+    :param cwd: the working directory of the kernel; this process's when ``None``
+    :param launch_params: values for the kernel's launch parameters
+    :param finder: where the kernel type is looked up; by default, all installed providers
+    :param options: what is asked of the framework rather than of the kernel
+    :param startup_timeout: in seconds
+    :raises UnknownProviderError: if there is no such provider
+    :raises ProviderLoadError: if the provider cannot be used
+    :raises NoSuchKernelError: if the provider has no such kernel type
+    :raises LaunchParameterError: if the launch parameters do not fit
+    :raises KernelLaunchError: if the kernel cannot be started, ends before it is ready, or is not
+        ready in time (:exc:`StartupTimeoutError`)
+    """
+    finder = _default_finder() if finder is None else finder
+    for _ in range(_LAUNCHES - 1):
+        try:
+            return await _start(finder, name, cwd, launch_params, options, startup_timeout)
+        except _PortTakenError:
+            continue
+    return await _start(finder, name, cwd, launch_params, options, startup_timeout)
+
+
+@asynccontextmanager
+async def run_kernel_async(
+    name: str,
+    cwd: str | PathLike[str] | None = None,
+    launch_params: LaunchParams | None = None,
+    *,
+    finder: KernelFinder | None = None,
+    options: LaunchOptions | None = None,
+    startup_timeout: float = 60.0,
+) -> AsyncGenerator[KernelClient]:
+    """Start a kernel, hand out its client, and end the kernel when the block is left.
+
+    The arguments and the errors are those of :func:`start_kernel_async`.
+    """
+    _, client = await start_kernel_async(
+        name,
+        cwd,
+        launch_params,
+        finder=finder,
+        options=options,
+        startup_timeout=startup_timeout,
+    )
+    try:
+        yield client
+    finally:
+        try:
+            with anyio.CancelScope(shield=True):
+                await client.shutdown_or_terminate()
+        finally:
+            client.close()
+
+
+def start_kernel_blocking(
+    name: str,
+    cwd: str | PathLike[str] | None = None,
+    launch_params: LaunchParams | None = None,
+    *,
+    finder: KernelFinder | None = None,
+    options: LaunchOptions | None = None,
+    startup_timeout: float = 60.0,
+) -> tuple[KernelManagerABC, BlockingKernelClient]:
+    """Start a kernel, and wait until it is ready; for code that is not asynchronous.
+
+    It may be called from any thread, also from one whose event loop runs. The arguments and the
+    errors are those of :func:`start_kernel_async`.
+    """
+
+    async def start() -> tuple[KernelManagerABC, KernelClient]:
+        return await start_kernel_async(
+            name,
+            cwd,
+            launch_params,
+            finder=finder,
+            options=options,
+            startup_timeout=startup_timeout,
+        )
+
+    manager, client = _portal.call(start)
+    return manager, BlockingKernelClient.around(client)
+
+
+@contextmanager
+def run_kernel_blocking(
+    name: str,
+    cwd: str | PathLike[str] | None = None,
+    launch_params: LaunchParams | None = None,
+    *,
+    finder: KernelFinder | None = None,
+    options: LaunchOptions | None = None,
+    startup_timeout: float = 60.0,
+) -> Generator[BlockingKernelClient]:
+    """Start a kernel, hand out its client, and end the kernel when the block is left.
+
+    It may be called from any thread, also from one whose event loop runs. The arguments and the
+    errors are those of :func:`start_kernel_async`.
+    """
+    running = run_kernel_async(
+        name,
+        cwd,
+        launch_params,
+        finder=finder,
+        options=options,
+        startup_timeout=startup_timeout,
+    )
+    with _portal.open_context(running) as client:
+        yield BlockingKernelClient.around(client)
+
+
+class _PortTakenError(KernelLaunchError):
+    """Raised when a kernel ended because one of its ports was taken."""
+
+
+@cache
+def _default_finder() -> KernelFinder:
+    # Reading the entry points takes tens of milliseconds, so it is done once.
+    return KernelFinder.from_entrypoints()
+
+
+async def _start(
+    finder: KernelFinder,
+    name: str,
+    cwd: str | PathLike[str] | None,
+    launch_params: LaunchParams | None,
+    options: LaunchOptions | None,
+    startup_timeout: float,
+) -> tuple[KernelManagerABC, KernelClient]:
+    connection_info, manager = await finder.launch(name, cwd, launch_params, options=options)
+    if manager is None:
+        reason = (
+            f"The provider of {name!r} gave no manager, without which the kernel cannot be ended"
+        )
+        raise KernelLaunchError(reason)
+    client = KernelClient(connection_info, manager)
+    try:
+        await client.wait_for_ready(startup_timeout)
+    except KernelDiedError as error:
+        await _discard(manager, client)
+        kind = _PortTakenError if getattr(manager, "port_conflict", False) else KernelLaunchError
+        reason = f"The kernel {name!r} ended before it was ready ({error.exit_status})"
+        raise kind(reason, argv=_argv(manager), exit_status=error.exit_status) from error
+    except TimeoutError as error:
+        await _discard(manager, client)
+        reason = f"The kernel {name!r} was not ready within {startup_timeout:g} s"
+        status = manager.exit_status
+        raise StartupTimeoutError(reason, argv=_argv(manager), exit_status=status) from error
+    except BaseException:
+        await _discard(manager, client)
+        raise
+    return manager, client
+
+
+async def _discard(manager: KernelManagerABC, client: KernelClient) -> None:
+    client.close()
+    with anyio.move_on_after(_DISCARD_MOST, shield=True):
+        await manager.kill()
+        await manager.cleanup()
+
+
+def _argv(manager: KernelManagerABC) -> list[str]:
+    return getattr(manager, "argv", [])
