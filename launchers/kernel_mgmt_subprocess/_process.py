@@ -117,15 +117,17 @@ class KernelProcess:
             return self._watch.duplicate() if self.exit_status is None else None
 
     def _finish(self) -> None:
+        if not self.is_ours():
+            self.exit_status = ExitStatus()
+            return
         # The order must not change: as long as the leader is a zombie, nobody else can be given
         # its group id, and a signal to the group reaches none but those that the kernel left.
-        leader = _state_of(self._popen) if self.is_ours() else "lost"
+        leader = _state_of(self._popen)
         if leader == "running":
             return
         if leader == "zombie":
             self._send(_KILL)
-        if self.is_ours():
-            kill_carriers(self._kernel_id)
+        kill_carriers(self._kernel_id)
         code = self._popen.wait()
         tail = read_tail(self._log_file) if self._log_file is not None else ""
         self.exit_status = _exit_status(None if leader == "lost" else code, tail)

@@ -27,6 +27,12 @@ def runtime_dir(tmp_path: Path) -> Path:
     return tmp_path / "runtime"
 
 
+@pytest.fixture
+def kernel_id() -> str:
+    """An id of a kernel that no other test run has, whose kernels would be ended with ours."""
+    return f"test-{uuid4()}"
+
+
 @pytest.fixture(params=[SubprocessKernelLauncher, SubprocessIPCKernelLauncher])
 def launcher_class(request: pytest.FixtureRequest) -> Launcher:
     """Each of the launchers."""

@@ -51,12 +51,12 @@ async def run(launcher: SubprocessKernelLauncher | SubprocessIPCKernelLauncher) 
 
 
 async def test_the_connection_file_holds_the_connection_info(
-    launcher_class: Launcher, runtime_dir: Path
+    launcher_class: Launcher, kernel_id: str, runtime_dir: Path
 ) -> None:
-    options = LaunchOptions(kernel_id="k1")
+    options = LaunchOptions(kernel_id=kernel_id)
     launcher = launcher_class(SLEEP, options=options, kernel_name="a", runtime_dir=runtime_dir)
     connection_info, manager = await launcher.launch()
-    written = json.loads((runtime_dir / "kernel-k1.json").read_text())
+    written = json.loads((runtime_dir / f"kernel-{kernel_id}.json").read_text())
     await manager.kill()
     await manager.cleanup()
 
@@ -126,18 +126,18 @@ async def test_a_task_that_is_cancelled_while_it_launches_still_gets_its_manager
 
 
 async def test_placeholders_are_filled_in_and_unknown_ones_stay(
-    launcher_class: Launcher, runtime_dir: Path
+    launcher_class: Launcher, kernel_id: str, runtime_dir: Path
 ) -> None:
     launcher = launcher_class(
         [*PRINT_ARGUMENTS, "{connection_file}", "{prefix}", "{resource_dir}", "{n}", "{other}"],
         launch_params={"n": 3},
         resource_dir="/spec",
-        options=LaunchOptions(kernel_id="k1", extra_arguments=["--more", "{n}"]),
+        options=LaunchOptions(kernel_id=kernel_id, extra_arguments=["--more", "{n}"]),
         runtime_dir=runtime_dir,
     )
     printed = await run(launcher)
 
-    connection_file = str(runtime_dir / "kernel-k1.json")
+    connection_file = str(runtime_dir / f"kernel-{kernel_id}.json")
     arguments = [connection_file, sys.prefix, "/spec", "3", "{other}", "--more", "{n}"]
     assert printed == str(arguments)
 
@@ -152,7 +152,7 @@ async def test_a_bare_python_is_the_running_interpreter(
 
 
 async def test_the_environment_is_the_callers_with_what_is_asked_for(
-    launcher_class: Launcher, runtime_dir: Path, monkeypatch: pytest.MonkeyPatch
+    launcher_class: Launcher, kernel_id: str, runtime_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONEXECUTABLE", "/other/python")
     monkeypatch.setenv("OUTER", "outer")
@@ -160,7 +160,7 @@ async def test_the_environment_is_the_callers_with_what_is_asked_for(
         [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"],
         extra_env={"A": "${OUTER}/{n} ${UNSET_VARIABLE} $", "B": "spec"},
         launch_params={"n": 3},
-        options=LaunchOptions(kernel_id="k1", env={"B": "option"}),
+        options=LaunchOptions(kernel_id=kernel_id, env={"B": "option"}),
         runtime_dir=runtime_dir,
     )
     environment = json.loads(await run(launcher))
@@ -168,7 +168,7 @@ async def test_the_environment_is_the_callers_with_what_is_asked_for(
     assert environment["OUTER"] == "outer"
     assert environment["A"] == "outer/3 ${UNSET_VARIABLE} $"
     assert environment["B"] == "option"
-    assert environment["KERNEL_MGMT_KERNEL_ID"] == "k1"
+    assert environment["KERNEL_MGMT_KERNEL_ID"] == kernel_id
     assert environment["JPY_PARENT_PID"] == str(os.getpid())
     assert "PYTHONEXECUTABLE" not in environment
 
@@ -183,13 +183,21 @@ async def test_the_kernel_runs_in_the_directory_that_was_asked_for(
     assert [there, here] == [str(tmp_path), os.getcwd()]
 
 
-async def test_the_kernel_leads_a_session_and_reads_nothing(
-    launcher_class: Launcher, runtime_dir: Path
-) -> None:
-    script = "import os, sys; print(os.getsid(0) == os.getpid(), repr(sys.stdin.read()))"
+async def test_the_kernel_leads_a_session(launcher_class: Launcher, runtime_dir: Path) -> None:
+    script = "import os; print(os.getsid(0) == os.getpid())"
     printed = await run(launcher_class([sys.executable, "-c", script], runtime_dir=runtime_dir))
 
-    assert printed == "True ''"
+    assert printed == "True"
+
+
+async def test_the_kernel_does_not_read_what_is_typed_for_the_caller(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    script = "import sys; print(repr(sys.stdin.read()))"
+    with _typed(b"input"):
+        printed = await run(launcher_class([sys.executable, "-c", script], runtime_dir=runtime_dir))
+
+    assert printed == "''"
 
 
 async def test_the_output_of_the_kernel_is_not_mixed_into_that_of_the_caller(
@@ -334,12 +342,12 @@ async def test_a_runtime_directory_without_room_leaves_nothing(
 
 
 async def test_a_kernel_id_that_is_in_use_is_refused_and_its_files_stay(
-    launcher_class: Launcher, runtime_dir: Path
+    launcher_class: Launcher, kernel_id: str, runtime_dir: Path
 ) -> None:
-    options = LaunchOptions(kernel_id="k1")
+    options = LaunchOptions(kernel_id=kernel_id)
     _, manager = await launcher_class(SLEEP, options=options, runtime_dir=runtime_dir).launch()
     before = sorted(os.listdir(runtime_dir))
-    with pytest.raises(KernelLaunchError, match=r"kernel-k1\.json"):
+    with pytest.raises(KernelLaunchError, match=kernel_id):
         await launcher_class(SLEEP, options=options, runtime_dir=runtime_dir).launch()
     after = sorted(os.listdir(runtime_dir))
     await manager.kill()
@@ -390,6 +398,21 @@ def _more(launcher: SubprocessIPCKernelLauncher) -> str:
 def _signals_in(printed: str, field: str) -> set[int]:
     mask = int(printed.partition(f"{field}:")[2].split()[0], 16)
     return {number for number in range(1, 65) if mask & 1 << (number - 1)}
+
+
+@contextmanager
+def _typed(text: bytes) -> Generator[None]:
+    reader, writer = os.pipe()
+    os.write(writer, text)
+    os.close(writer)
+    stdin = os.dup(0)
+    os.dup2(reader, 0)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        os.dup2(stdin, 0)
+        os.close(stdin)
 
 
 @contextmanager

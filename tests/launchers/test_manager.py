@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import Popen, run
+from subprocess import CompletedProcess, Popen, run
 
 import anyio
 import pytest
@@ -214,8 +214,7 @@ async def test_interrupt_reaches_the_kernel_and_its_children(
 ) -> None:
     wait_for_sigint = """
 def tell(name):
-    report(name + ' waits')
-    try: time.sleep(60)
+    try: report(name + ' waits'); time.sleep(60)
     except KeyboardInterrupt: report(name + ' interrupted')
 if os.fork() == 0: tell('child')
 else: tell('kernel'); os.wait()
@@ -234,8 +233,8 @@ async def test_terminate_asks_and_does_not_wait(
     launch: Callable[..., KernelManager], tmp_path: Path
 ) -> None:
     manager = launch(
-        "signal.signal(signal.SIGTERM, lambda *args: report('asked')); report('waits');"
-        "signal.pause(); signal.pause()"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); report('waits');"
+        "signal.sigwait([signal.SIGTERM]); report('asked'); signal.sigwait([signal.SIGTERM])"
     )
     await reported("waits", tmp_path)
     await manager.terminate()
@@ -269,10 +268,23 @@ async def test_children_do_not_outlive_a_kernel_that_exits(
     await gone(manager.kernel_id)
 
 
-async def test_the_end_of_a_kernel_leaves_others_alone(
-    launch: Callable[..., KernelManager],
+async def test_a_child_in_the_group_need_not_carry_the_id(
+    launch: Callable[..., KernelManager], tmp_path: Path
 ) -> None:
-    first, second = launch(SLEEP, "a"), launch(SLEEP, "ab")
+    without_environment = CHILD.replace(")'])", ")'], env={})")
+    manager = launch(f"report(str({without_environment}.pid))")
+    await ended(manager)
+    child = int(_lines_of(tmp_path / "words")[0])
+
+    with anyio.fail_after(5):
+        while _runs(child):
+            await anyio.sleep(0.001)
+
+
+async def test_the_end_of_a_kernel_leaves_others_alone(
+    launch: Callable[..., KernelManager], kernel_id: str
+) -> None:
+    first, second = launch(SLEEP, kernel_id), launch(SLEEP, f"{kernel_id}b")
     await first.kill()
     second_is_alive = await second.is_alive()
     await second.kill()
@@ -370,46 +382,79 @@ async def test_a_process_that_its_maker_waited_for_has_its_code() -> None:
     assert await ended(manager) == ExitStatus(code=3)
 
 
-async def test_what_the_manager_is_told_is_kept() -> None:
+async def test_what_the_manager_is_told_is_kept(kernel_id: str) -> None:
     popen = Popen([sys.executable, "-c", ""])
     manager = KernelManager(
         popen,
         connection_info={"transport": "tcp"},
-        kernel_id="k1",
+        kernel_id=kernel_id,
         interrupt_mode="message",
         argv=["a"],
     )
     await ended(manager)
 
     assert manager.connection_info == {"transport": "tcp"}
-    assert (manager.kernel_id, manager.interrupt_mode, manager.argv) == ("k1", "message", ["a"])
-    assert repr(manager) == f"<KernelManager k1 pid={popen.pid} exit code 0>"
+    assert (manager.kernel_id, manager.interrupt_mode, manager.argv) == (
+        kernel_id,
+        "message",
+        ["a"],
+    )
+    assert repr(manager) == f"<KernelManager {kernel_id} pid={popen.pid} exit code 0>"
 
 
 def test_a_fork_of_the_program_leaves_the_kernel_alone(runtime_dir: Path) -> None:
-    script = f"""
-import asyncio, os, sys
-from kernel_mgmt_subprocess import SubprocessKernelLauncher
-launcher = SubprocessKernelLauncher([sys.executable, "-c", {SLEEP!r}], runtime_dir={str(runtime_dir)!r})
-manager = asyncio.run(launcher.launch())[1]
-if os.fork() == 0:
+    fork = """
+if not (pid := os.fork()):
     alive = asyncio.run(manager.is_alive())
     del manager
     os._exit(alive)
-seen_alive_by_child = os.waitstatus_to_exitcode(os.wait()[1])
-print(seen_alive_by_child, asyncio.run(manager.is_alive()))
+print(exit_code_of(pid), asyncio.run(manager.is_alive()))
+"""
+
+    result = _run(fork, runtime_dir)
+
+    assert result.stdout == "1 True\n"
+    assert "was dropped" not in result.stderr
+
+
+def test_a_fork_that_sees_the_end_of_the_kernel_ends_nothing_else(runtime_dir: Path) -> None:
+    fork = """
+env = {**os.environ, "KERNEL_MGMT_KERNEL_ID": manager.kernel_id}
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=env)
+os.kill(manager.pid, signal.SIGKILL)
+if not (pid := os.fork()):
+    os._exit(asyncio.run(manager.wait()))
+print(exit_code_of(pid), other.poll())
+"""
+
+    assert _run(fork, runtime_dir).stdout == "0 None\n"
+
+
+def _run(fork: str, runtime_dir: Path) -> CompletedProcess[str]:
+    script = f"""
+import asyncio, os, signal, subprocess, sys
+from kernel_mgmt_subprocess import SubprocessKernelLauncher
+def exit_code_of(pid): return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+argv = [sys.executable, "-c", {SLEEP!r}]
+launcher = SubprocessKernelLauncher(argv, runtime_dir={str(runtime_dir)!r})
+manager = asyncio.run(launcher.launch())[1]
+{fork}
 manager.kill_now(seconds_to_block=20)
 """
-    result = run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
-    )
-
-    assert (result.stdout, result.stderr) == ("1 True\n", "")
+    argv = [sys.executable, "-W", "always::ResourceWarning", "-c", script]
+    return run(argv, capture_output=True, text=True, timeout=60, check=True)
 
 
 def _drop(managers: list[KernelManager]) -> None:
     managers.clear()
     gc.collect()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def _lines_of(path: Path) -> list[str]:
