@@ -158,7 +158,7 @@ class SubprocessLauncher(KernelLauncherABC):
         log_file = os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.log")
         popen = self._spawn(popen_kwargs, log_file)
         self._undo.callback(end_process, popen)
-        logger.debug("Kernel %s is process %d: %s", self.kernel_id, popen.pid, popen_kwargs["args"])
+        logger.debug("Kernel %s is process %d", self.kernel_id, popen.pid)
         manager = KernelManager(
             popen,
             files,
@@ -182,7 +182,7 @@ class SubprocessLauncher(KernelLauncherABC):
         try:
             return spawn(popen_kwargs)
         except (OSError, ValueError) as error:
-            raise KernelLaunchError(_why_not_spawned(error, argv), argv=argv) from error
+            raise KernelLaunchError(_why_not_spawned(error, popen_kwargs), argv=argv) from error
         finally:
             os.close(log)
 
@@ -229,9 +229,12 @@ class SubprocessLauncher(KernelLauncherABC):
             raise KernelLaunchError(f"{what} ({error})", argv=self.kernel_cmd) from error
 
 
-def _why_not_spawned(error: OSError | ValueError, argv: Sequence[str]) -> str:
+def _why_not_spawned(error: OSError | ValueError, popen_kwargs: Mapping[str, Any]) -> str:
+    program, cwd = popen_kwargs["args"][0], popen_kwargs.get("cwd")
+    if cwd is not None and isinstance(error, OSError) and error.filename == cwd:
+        return f"The working directory {cwd!r} cannot be entered ({error.strerror})"
     if isinstance(error, FileNotFoundError):
-        return f"There is no program {argv[0]!r}"
+        return f"There is no program {program!r}"
     if isinstance(error, PermissionError):
-        return f"The program {argv[0]!r} may not be executed"
-    return f"The program {argv[0]!r} cannot be started ({error})"
+        return f"The program {program!r} may not be executed"
+    return f"The program {program!r} cannot be started ({error})"

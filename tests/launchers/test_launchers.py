@@ -320,6 +320,15 @@ async def test_a_working_directory_that_is_not_there_is_named(
         await launcher.launch()
 
 
+async def test_a_working_directory_that_cannot_be_entered_is_named(runtime_dir: Path) -> None:
+    class Elsewhere(SubprocessKernelLauncher):
+        def build_popen_kwargs(self, connection_file: str) -> dict[str, Any]:
+            return super().build_popen_kwargs(connection_file) | {"cwd": "/no/such/directory"}
+
+    with pytest.raises(KernelLaunchError, match="directory '/no/such/directory' cannot be entered"):
+        await Elsewhere(SLEEP, runtime_dir=runtime_dir).launch()
+
+
 async def test_a_runtime_directory_that_cannot_be_made_is_named(
     launcher_class: Launcher, tmp_path: Path
 ) -> None:
