@@ -70,12 +70,16 @@ class ProviderLoadError(KernelManagementError):
 class NoSuchKernelError(KernelManagementError, KeyError):
     """Raised when a provider has no kernel type of the name that was asked for."""
 
-    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+    def __init__(self, name: str, known: Iterable[str] = (), *, reason: str | None = None) -> None:
         self.name = name
         self.known = tuple(known)
-        super().__init__(
-            f"There is no kernel type {name!r}{_choices('kernel types', name, self.known)}"
-        )
+        self.reason = reason
+        message = f"There is no kernel type {name!r}"
+        if reason is not None:
+            message += f": {reason}"
+        if self.known or reason is None:
+            message += _choices("kernel types", name, self.known)
+        super().__init__(message)
 
 
 class KernelSpecError(KernelManagementError, ValueError):

@@ -1,0 +1,146 @@
+"""Ask one provider for one kernel type."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
+
+from kernel_mgmt.exceptions import KernelManagementError, NoSuchKernelError, ProviderLoadError
+
+from ._attributes import normalise
+from ._faults import show
+from ._search import gather, list_all
+
+if TYPE_CHECKING:
+    from kernel_mgmt.abc import KernelProviderBase
+    from kernel_mgmt.types import KernelAttributes
+
+    from ._listing import Found, Listing
+    from ._registered import RegisteredProvider
+
+# Each function takes the name within the provider, and so do the errors that it raises.
+
+
+def ask(provider: RegisteredProvider, name: str, limit: float) -> KernelAttributes:
+    """Return the attributes of a kernel type, by the provider's ``get_kernel`` or its listing.
+
+    A ``get_kernel`` that is not asynchronous runs in this thread, without a time limit: it is
+    asked for often, and whoever calls this waits for nobody else.
+
+    :raises NoSuchKernelError: if the provider has no such kernel type
+    :raises ProviderLoadError: if the provider cannot be used
+    """
+    get_kernel = _get_kernel(provider.load_within(limit))
+    if get_kernel is not None:
+        try:
+            told = get_kernel(name)
+            if _is_awaitable(told):
+                told = provider.run(partial(_run, told), limit)
+            return _attributes(provider, name, told)
+        except NoSuchKernelError as error:
+            # The listing may have it in another spelling, and knows what else there is.
+            if error.reason is not None:
+                raise
+        except (KernelManagementError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise provider.fault("get_kernel", error) from error
+    (listing,) = list_all([provider], limit)
+    return _find(listing, name)[1]
+
+
+async def ask_async(provider: RegisteredProvider, name: str, limit: float) -> KernelAttributes:
+    """Return the attributes of a kernel type, by the provider's ``get_kernel`` or its listing.
+
+    :raises NoSuchKernelError: if the provider has no such kernel type
+    :raises ProviderLoadError: if the provider cannot be used
+    """
+    import anyio
+
+    get_kernel = _get_kernel(await provider.load_within_async(limit))
+    if get_kernel is not None:
+        try:
+            told = await provider.run_async(partial(get_kernel, name), limit)
+            if isawaitable(told):
+                told = await _in_time(provider, told, limit)
+            return _attributes(provider, name, told)
+        except NoSuchKernelError as error:
+            if error.reason is not None:
+                raise
+        except (KernelManagementError, KeyboardInterrupt, anyio.get_cancelled_exc_class()):
+            raise
+        except BaseException as error:
+            raise provider.fault("get_kernel", error) from error
+    (listing,) = await gather([provider], limit)
+    return _find(listing, name)[1]
+
+
+async def respell(
+    provider: RegisteredProvider, name: str, limit: float, error: NoSuchKernelError
+) -> str:
+    """Return the name of a kernel type as its provider spells it, if that is otherwise.
+
+    :param error: what the provider has raised when it was asked for the given spelling
+    :raises NoSuchKernelError: if the provider has no such kernel type
+    """
+    if error.reason is not None:
+        raise error
+    (listing,) = await gather([provider], limit)
+    found = listing.find(name)
+    if found is not None and found[0] != name:
+        return found[0]
+    raise NoSuchKernelError(name, _names(listing) or error.known) from error
+
+
+def _get_kernel(provider: KernelProviderBase) -> Callable[[str], object] | None:
+    return getattr(provider, "get_kernel", None)
+
+
+def _is_awaitable(told: object) -> TypeGuard[Awaitable[object]]:
+    # The first test is the usual answer, and the quick one.
+    return not isinstance(told, dict) and isawaitable(told)
+
+
+def _attributes(provider: RegisteredProvider, name: str, told: object) -> KernelAttributes:
+    if isinstance(told, Mapping):
+        return normalise(name, cast("Mapping[str, Any]", told), lambda _: None)
+    reason = f"get_kernel returned {show(told)}, not the attributes of a kernel type"
+    raise ProviderLoadError(provider.id, reason)
+
+
+def _find(listing: Listing, name: str) -> Found:
+    found = listing.find(name)
+    if found is not None:
+        return found
+    problem = listing.problem_of(name)
+    if problem is not None:
+        reason = f"{problem.name}: {problem.reason}"
+        raise ProviderLoadError(listing.provider.id, reason) from problem.exception
+    if listing.error is not None:
+        raise listing.error
+    raise NoSuchKernelError(name, _names(listing))
+
+
+def _names(listing: Listing) -> list[str]:
+    return [name for name, _ in listing.kernels]
+
+
+def _run(awaitable: Awaitable[object]) -> object:
+    import anyio
+
+    async def wait() -> object:
+        return await awaitable
+
+    return anyio.run(wait, backend="asyncio")
+
+
+async def _in_time(
+    provider: RegisteredProvider, awaitable: Awaitable[object], limit: float
+) -> object:
+    import anyio
+
+    with anyio.move_on_after(limit):
+        return await awaitable
+    raise provider.timeout_error(limit)

@@ -1,0 +1,379 @@
+"""The finder of kernel types."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from kernel_mgmt.exceptions import (
+    KernelManagementError,
+    NoSuchKernelError,
+    UnknownProviderError,
+)
+
+from ._ask import ask, ask_async, respell
+from ._config import Configuration, read_configuration
+from ._entry_points import installed_entry_points
+from ._filter import KernelFilter
+from ._launch import launch_through
+from ._match import match_kernel
+from ._names import is_provider_id, split_name
+from ._register import register_entry_points, register_providers
+from ._search import gather, list_all, stream
+
+if TYPE_CHECKING:
+    from kernel_mgmt.abc import KernelManagerABC, KernelProviderBase
+    from kernel_mgmt.types import (
+        ConnectionInfo,
+        KernelAttributes,
+        LaunchOptions,
+        LaunchParams,
+        Problem,
+    )
+
+    from ._entry_points import EntryPoint
+    from ._listing import Found, Listing
+    from ._registered import RegisteredProvider
+
+_USUAL_DEFAULTS = ("spec/python3", "pyimport/kernel")
+
+
+class KernelFinder:
+    """Finds kernel types through providers, and launches them by name.
+
+    A name is ``provider/kernel``, split at its first slash; a bare name is one of the provider
+    ``spec``. Names compare without case.
+
+    A provider that fails, is slow or hangs hides and delays no other: :attr:`problems` tells what
+    is wrong with it, and whoever asks for it by name gets an error.
+    """
+
+    def __init__(
+        self,
+        providers: Iterable[KernelProviderBase],
+        *,
+        config: Mapping[str, Any] | None = None,
+        allow: Iterable[str] | None = None,
+        deny: Iterable[str] | None = None,
+        default_kernel: str | None = None,
+        time_limit: float = 5.0,
+    ) -> None:
+        """Make a finder of these providers; none of them is called yet.
+
+        ``allow``, ``deny`` and ``default_kernel`` are taken from the arguments, or else from the
+        environment variables ``KERNEL_MGMT_ALLOW``, ``KERNEL_MGMT_DENY`` and
+        ``KERNEL_MGMT_DEFAULT_KERNEL``, or else from the configuration.
+
+        :param config: the configuration, as ``kernel_mgmt.toml`` has it; nothing is read if
+            ``None``. A traitlets ``Config`` will do.
+        :param allow: patterns (:mod:`fnmatch`); what fits none is neither listed nor launched
+        :param deny: patterns; what fits one is neither listed nor launched
+        :param default_kernel: the kernel type for those who name none
+        :param time_limit: the seconds that each provider is given to answer
+        """
+        settings = Configuration({} if config is None else config)
+        self._filter = KernelFilter(
+            settings.patterns("allow", "KERNEL_MGMT_ALLOW", allow),
+            settings.patterns("deny", "KERNEL_MGMT_DENY", deny) or (),
+        )
+        self._default = settings.text(
+            "default_kernel", "KERNEL_MGMT_DEFAULT_KERNEL", default_kernel
+        )
+        self._time_limit = time_limit
+        self._problems = settings.problems
+        self._providers: dict[str, RegisteredProvider] = {}
+        self._displaced: list[RegisteredProvider] = []
+        self._register(register_providers(providers, settings.section))
+
+    @classmethod
+    def from_entrypoints(
+        cls,
+        entry_points: Iterable[EntryPoint] | None = None,
+        config: Mapping[str, Any] | None = None,
+        *,
+        config_path: Iterable[str | PathLike[str]] | None = None,
+        allow: Iterable[str] | None = None,
+        deny: Iterable[str] | None = None,
+        default_kernel: str | None = None,
+        time_limit: float = 5.0,
+    ) -> KernelFinder:
+        """Make a finder of the providers that are installed; none of them is imported yet.
+
+        :param entry_points: those of the group ``kernel_mgmt.kernel_type_providers`` are the
+            providers; by default, those of all installed distributions
+        :param config: the configuration; by default, what ``kernel_mgmt.toml`` says in the
+            directories of ``config_path``
+        :param config_path: the directories of configuration, the first one first in precedence;
+            Jupyter's by default
+
+        The other arguments are those of the constructor.
+        """
+        problems: list[Problem] = []
+        if entry_points is None:
+            entry_points, unreadable = installed_entry_points()
+            problems += unreadable
+        if config is None:
+            settings = read_configuration(_config_path() if config_path is None else config_path)
+            problems += settings.problems
+        else:
+            settings = Configuration(config)
+        finder = cls(
+            (),
+            config=settings.config,
+            allow=allow,
+            deny=deny,
+            default_kernel=default_kernel,
+            time_limit=time_limit,
+        )
+        finder._problems += problems
+        finder._register(register_entry_points(entry_points, settings.section))
+        return finder
+
+    @property
+    def provider_ids(self) -> tuple[str, ...]:
+        """The ids of the providers, also of those that cannot be used."""
+        return tuple(self._providers)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with providers, with kernel types of the last listing, and the rest."""
+        problems = list(self._problems)
+        for provider in (*self._asked(), *self._displaced):
+            load_problem = provider.load_problem
+            problems += provider.problems if load_problem is None else (load_problem,)
+        return tuple(problems)
+
+    def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
+        """Yield the name and the attributes of each kernel type.
+
+        All providers are asked at once. They come in the order of their ids, but those that take
+        more than a moment come last.
+        """
+        for listing in list_all(self._asked(), self._time_limit):
+            yield from self._named_of(listing)
+
+    def find_kernels_async(self) -> AsyncIterator[tuple[str, KernelAttributes]]:
+        """Iterate over the name and the attributes of each kernel type.
+
+        All providers are asked at once, when the iteration begins, and the first kernel type comes
+        when all have answered: it is safe to leave the loop early. They come in the order of the
+        ids. A provider that is asynchronous runs in this event loop.
+        """
+        return _Gathered(self._gather)
+
+    def search(self) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, KernelAttributes]]]:
+        """Iterate over the name and the attributes of each kernel type, as soon as it is known.
+
+        ::
+
+            async with finder.search() as kernels:
+                async for name, attributes in kernels:
+                    ...
+        """
+        return stream(self._asked(), self._time_limit, self._named)
+
+    def get(self, name: str) -> KernelAttributes:
+        """Return the attributes of one kernel type; only its provider is asked.
+
+        :raises UnknownProviderError: if there is no such provider
+        :raises ProviderLoadError: if the provider cannot be used
+        :raises NoSuchKernelError: if the provider has no such kernel type, or it is excluded
+        :raises KernelSpecError: if its kernelspec cannot be used
+        """
+        provider, kernel_name = self._resolve(name)
+        try:
+            return ask(provider, kernel_name, self._time_limit)
+        except NoSuchKernelError as error:
+            raise self._no_such_kernel(provider, error) from error
+
+    async def get_async(self, name: str) -> KernelAttributes:
+        """Return the attributes of one kernel type, as :meth:`get` does."""
+        provider, kernel_name = self._resolve(name)
+        try:
+            return await ask_async(provider, kernel_name, self._time_limit)
+        except NoSuchKernelError as error:
+            raise self._no_such_kernel(provider, error) from error
+
+    async def launch(
+        self,
+        name: str,
+        cwd: str | PathLike[str] | None = None,
+        launch_params: LaunchParams | None = None,
+        *,
+        options: LaunchOptions | None = None,
+    ) -> tuple[ConnectionInfo, KernelManagerABC | None]:
+        """Launch a kernel of a type; only its provider is imported.
+
+        It returns when the process is on its way; the kernel may not answer yet.
+
+        :param cwd: the working directory of the kernel
+        :param launch_params: values for the kernel's launch parameters
+        :param options: what is asked of the framework rather than of the kernel
+        :raises UnknownProviderError: if there is no such provider
+        :raises ProviderLoadError: if the provider cannot be used
+        :raises NoSuchKernelError: if the provider has no such kernel type, or it is excluded
+        :raises LaunchOptionError: if the provider cannot take an option that is asked for
+        :raises KernelLaunchError: if the kernel cannot be started
+        """
+        registered, kernel_name = self._resolve(name)
+        provider = await registered.load_within_async(self._time_limit)
+        launch = partial(
+            launch_through, provider, cwd=cwd, launch_params=launch_params, options=options
+        )
+        try:
+            try:
+                return await launch(kernel_name)
+            except NoSuchKernelError as error:
+                spelled = await respell(registered, kernel_name, self._time_limit, error)
+            return await launch(spelled)
+        except NoSuchKernelError as error:
+            raise self._no_such_kernel(registered, error) from error
+
+    def match(
+        self,
+        *,
+        name: str | None = None,
+        display_name: str | None = None,
+        language: str | None = None,
+    ) -> str:
+        """Return the name of the one kernel type that is meant.
+
+        That is the one of this name; or else the only one of this display name; or else the only
+        one of this language.
+
+        :raises NoSuchKernelError: if there is none, or more than one; it knows the candidates
+        """
+        if name is not None:
+            try:
+                self.get(name)
+            except (NoSuchKernelError, UnknownProviderError):
+                pass
+            else:
+                return _full_name(name)
+        return match_kernel(
+            self.find_kernels(), name=name, display_name=display_name, language=language
+        )
+
+    async def match_async(
+        self,
+        *,
+        name: str | None = None,
+        display_name: str | None = None,
+        language: str | None = None,
+    ) -> str:
+        """Return the name of the one kernel type that is meant, as :meth:`match` does."""
+        if name is not None:
+            try:
+                await self.get_async(name)
+            except (NoSuchKernelError, UnknownProviderError):
+                pass
+            else:
+                return _full_name(name)
+        kernels = await self._gather()
+        return match_kernel(kernels, name=name, display_name=display_name, language=language)
+
+    def default_kernel(self) -> str:
+        """Return the name of the kernel type for those who name none.
+
+        That is the configured one, or else ``spec/python3``, or else ``pyimport/kernel``.
+
+        :raises NoSuchKernelError: if there is none, or the configured one is not there
+        """
+        if self._default is not None:
+            self.get(self._default)
+            return _full_name(self._default)
+        for name in _USUAL_DEFAULTS:
+            try:
+                self.get(name)
+            except KernelManagementError:
+                continue
+            return name
+        raise _no_default(self.find_kernels())
+
+    async def default_kernel_async(self) -> str:
+        """Return the name of the kernel type for those who name none, as :meth:`default_kernel`."""
+        if self._default is not None:
+            await self.get_async(self._default)
+            return _full_name(self._default)
+        for name in _USUAL_DEFAULTS:
+            try:
+                await self.get_async(name)
+            except KernelManagementError:
+                continue
+            return name
+        raise _no_default(await self._gather())
+
+    def _register(self, registered: list[RegisteredProvider]) -> None:
+        # A valid id is never taken away by what merely looks like it.
+        for provider in sorted(registered, key=lambda item: not is_provider_id(item.id)):
+            if self._providers.setdefault(provider.id.lower(), provider) is not provider:
+                self._displaced.append(provider)
+
+    def _asked(self) -> list[RegisteredProvider]:
+        excludes = self._filter.excludes_all_of
+        return [provider for provider in self._providers.values() if not excludes(provider.id)]
+
+    def _resolve(self, name: str) -> tuple[RegisteredProvider, str]:
+        provider_id, kernel_name = split_name(name)
+        provider = self._providers.get(provider_id)
+        if provider is None:
+            raise UnknownProviderError(provider_id, (known.id for known in self._asked()))
+        full_name = f"{provider_id}/{kernel_name}"
+        objection = self._filter.objection(full_name) if kernel_name else "a name is missing"
+        if objection is not None:
+            raise NoSuchKernelError(full_name, reason=objection)
+        return provider, kernel_name
+
+    def _no_such_kernel(
+        self, provider: RegisteredProvider, error: NoSuchKernelError
+    ) -> NoSuchKernelError:
+        known = (f"{provider.id}/{name}" for name in error.known)
+        allowed = (name for name in known if self._filter.objection(name) is None)
+        return NoSuchKernelError(f"{provider.id}/{error.name}", allowed, reason=error.reason)
+
+    async def _gather(self) -> list[Found]:
+        listings = await gather(self._asked(), self._time_limit)
+        return [found for listing in listings for found in self._named_of(listing)]
+
+    def _named_of(self, listing: Listing) -> Iterator[Found]:
+        for found in listing.kernels:
+            named = self._named(listing.provider, found)
+            if named is not None:
+                yield named
+
+    def _named(self, provider: RegisteredProvider, found: Found) -> Found | None:
+        name = f"{provider.id}/{found[0]}"
+        return (name, found[1]) if self._filter.objection(name) is None else None
+
+
+class _Gathered(AsyncIterator[tuple[str, "KernelAttributes"]]):
+    """Iterates over what is gathered when the first item is asked for."""
+
+    def __init__(self, gather_all: Callable[[], Awaitable[list[Found]]]) -> None:
+        self._gather_all = gather_all
+        self._kernels: Iterator[Found] | None = None
+
+    async def __anext__(self) -> Found:
+        if self._kernels is None:
+            self._kernels = iter(await self._gather_all())
+        for found in self._kernels:
+            return found
+        raise StopAsyncIteration
+
+
+def _full_name(name: str) -> str:
+    return "/".join(split_name(name))
+
+
+def _no_default(kernels: Iterable[Found]) -> NoSuchKernelError:
+    reason = "it is the default, and no other is configured"
+    return NoSuchKernelError(_USUAL_DEFAULTS[0], (name for name, _ in kernels), reason=reason)
+
+
+def _config_path() -> Iterable[str]:
+    from kernel_mgmt.paths import jupyter_config_path
+
+    return jupyter_config_path()

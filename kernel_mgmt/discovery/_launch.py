@@ -1,0 +1,83 @@
+"""Launch through a provider, which may know less than the contract of today."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
+
+from kernel_mgmt.exceptions import KernelLaunchError, KernelManagementError, LaunchOptionError
+from kernel_mgmt.types import LaunchOptions
+
+from ._faults import describe, show
+
+if TYPE_CHECKING:
+    from kernel_mgmt.abc import KernelManagerABC, KernelProviderBase
+    from kernel_mgmt.types import ConnectionInfo, LaunchParams
+
+    Launched = tuple[ConnectionInfo, KernelManagerABC | None]
+
+
+async def launch_through(
+    provider: KernelProviderBase,
+    name: str,
+    cwd: str | PathLike[str] | None,
+    launch_params: LaunchParams | None,
+    options: LaunchOptions | None,
+) -> Launched:
+    """Launch a kernel through its provider.
+
+    :raises LaunchOptionError: if an option is asked for, and the provider can take none
+    :raises KernelLaunchError: if the provider raises what is no error of kernel_mgmt, or returns
+        what is not connection info with a manager
+    """
+    keywords = _keywords(provider, options)
+    try:
+        launched: object = await provider.launch(name, cwd, launch_params, **keywords)
+    except KernelManagementError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _launch_error(provider, name, f"raised {describe(error)}") from error
+    if _is_pair(launched):
+        connection_info, manager = launched
+        return connection_info, manager
+    raise _launch_error(
+        provider, name, f"returned {show(launched)}, not connection info with a manager"
+    )
+
+
+def _keywords(provider: KernelProviderBase, options: LaunchOptions | None) -> dict[str, Any]:
+    asked = _asked_for(options)
+    if not asked:
+        return {}
+    parameters = inspect.signature(provider.launch).parameters.values()
+    if any(item.name == "options" or item.kind is item.VAR_KEYWORD for item in parameters):
+        return {"options": options}
+    raise LaunchOptionError(asked[0], f"the kernel provider {provider.id!r} takes no options")
+
+
+def _asked_for(options: LaunchOptions | None) -> list[str]:
+    if options is None:
+        return []
+    default = LaunchOptions()
+    names = [field.name for field in fields(options)]
+    return [
+        name
+        for name in names
+        if (getattr(options, name) or None) != (getattr(default, name) or None)
+    ]
+
+
+def _is_pair(launched: object) -> TypeGuard[Launched]:
+    if not isinstance(launched, tuple | list):
+        return False
+    items = cast("Sequence[object]", launched)
+    return len(items) == 2 and isinstance(items[0], Mapping)
+
+
+def _launch_error(provider: KernelProviderBase, name: str, what: str) -> KernelLaunchError:
+    return KernelLaunchError(
+        f"The launch of {name!r} by the kernel provider {provider.id!r} {what}"
+    )
