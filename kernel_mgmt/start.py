@@ -181,27 +181,34 @@ async def _start(
             f"The provider of {name!r} gave no manager, without which the kernel cannot be ended"
         )
         raise KernelLaunchError(reason)
-    client = KernelClient(connection_info, manager)
+    try:
+        client = KernelClient(connection_info, manager)
+    except ValueError as error:
+        await _discard(manager)
+        reason = f"The provider of {name!r} gave connection info that is of no use: {error}"
+        raise KernelLaunchError(reason, argv=_argv(manager)) from error
     try:
         await client.wait_for_ready(startup_timeout)
     except KernelDiedError as error:
-        await _discard(manager, client)
+        client.close()
+        await _discard(manager)
         kind = _PortTakenError if getattr(manager, "port_conflict", False) else KernelLaunchError
         reason = f"The kernel {name!r} ended before it was ready ({error.exit_status})"
         raise kind(reason, argv=_argv(manager), exit_status=error.exit_status) from error
     except TimeoutError as error:
-        await _discard(manager, client)
+        client.close()
+        await _discard(manager)
         reason = f"The kernel {name!r} was not ready within {startup_timeout:g} s"
         status = manager.exit_status
         raise StartupTimeoutError(reason, argv=_argv(manager), exit_status=status) from error
     except BaseException:
-        await _discard(manager, client)
+        client.close()
+        await _discard(manager)
         raise
     return manager, client
 
 
-async def _discard(manager: KernelManagerABC, client: KernelClient) -> None:
-    client.close()
+async def _discard(manager: KernelManagerABC) -> None:
     with anyio.move_on_after(_DISCARD_MOST, shield=True):
         await manager.kill()
         await manager.cleanup()

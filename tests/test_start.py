@@ -5,7 +5,7 @@ import json
 import shlex
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -13,9 +13,13 @@ import pytest
 
 from kernel_mgmt import (
     ClientClosedError,
+    ConnectionInfo,
+    KernelAttributes,
     KernelClient,
     KernelFinder,
     KernelLaunchError,
+    KernelManagerABC,
+    KernelProviderBase,
     LaunchOptions,
     Message,
     NoSuchKernelError,
@@ -29,6 +33,7 @@ from kernel_mgmt import (
 from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt_pyimport import IPykernelProvider
 from kernel_mgmt_spec import KernelSpecProvider
+from kernel_mgmt_subprocess import SubprocessKernelLauncher
 
 from .conftest import processes_with
 
@@ -202,6 +207,36 @@ async def test_a_directory_that_does_not_exist_is_named(
 
     with anyio.fail_after(10), pytest.raises(KernelLaunchError, match="/no/such/directory"):
         await start_kernel_async("fake", "/no/such/directory", finder=finder)
+
+    assert left_behind(runtime_dir) == []
+
+
+class Adventurous(KernelProviderBase):
+    """Launches a kernel and then returns something that is of no use."""
+
+    id = "adventurous"
+
+    def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
+        yield "no-manager", {}
+        yield "no-key", {}
+
+    async def launch(
+        self, name: str, cwd: object = None, launch_params: object = None, *, options: object = None
+    ) -> tuple[ConnectionInfo, KernelManagerABC | None]:
+        if name == "no-manager":
+            return {"transport": "tcp"}, None
+        connection_info, manager = await SubprocessKernelLauncher(fake_kernel_argv()).launch()
+        return {**connection_info, "key": ""}, manager
+
+
+@pytest.mark.parametrize(("kernel", "named"), [("no-manager", "no manager"), ("no-key", "no key")])
+async def test_what_a_provider_returns_is_not_trusted(
+    kernel: str, named: str, runtime_dir: Path
+) -> None:
+    finder = KernelFinder([Adventurous()])
+
+    with anyio.fail_after(10), pytest.raises(KernelLaunchError, match=named):
+        await start_kernel_async(f"adventurous/{kernel}", finder=finder)
 
     assert left_behind(runtime_dir) == []
 
