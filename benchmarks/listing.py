@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -62,6 +61,8 @@ def _time(list_names: Callable[[], list[str]]) -> tuple[float, list[str]]:
 
 def floor(count: int) -> Metrics:
     """Read a file that is new or has changed since, and check nothing."""
+    import msgspec
+
     cache: dict[str, tuple[tuple[int, int, int], str]] = {}
 
     def read(path: str) -> str:
@@ -69,7 +70,8 @@ def floor(count: int) -> Metrics:
         mark = (status.st_mtime_ns, status.st_size, status.st_ino)
         known = cache.get(path)
         if known is None or known[0] != mark:
-            known = cache[path] = (mark, json.loads(Path(path).read_bytes())["display_name"])
+            with open(path, "rb") as file:
+                known = cache[path] = (mark, msgspec.json.decode(file.read())["display_name"])
         return known[1]
 
     with TemporaryDirectory() as name:
