@@ -1,0 +1,112 @@
+"""The listing command, ``python -m kernel_mgmt.discovery``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from kernel_mgmt.discovery import KernelFinder
+from kernel_mgmt.discovery.__main__ import main
+
+from .conftest import MakeProvider
+
+
+def fail() -> Any:
+    raise LookupError("no network")
+
+
+def test_each_kernel_type_is_on_a_line(
+    make_provider: MakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main([], KernelFinder([make_provider("a", "x", "y"), make_provider("b", "x")]))
+
+    assert (status, *capsys.readouterr()) == (0, "a/x\na/y\nb/x\n", "")
+
+
+def test_what_is_broken_is_told_on_stderr(
+    make_provider: MakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finder = KernelFinder([make_provider("bad", find_kernels=fail), make_provider("a", "x")])
+    status = main([], finder)
+
+    told = "bad: find_kernels raised LookupError: no network\n"
+    assert (status, *capsys.readouterr()) == (0, "a/x\n", told)
+
+
+def test_the_fix_of_what_is_broken_is_told(
+    make_provider: MakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([], KernelFinder([make_provider("A B")]))
+
+    assert "use only the characters" in capsys.readouterr().err
+
+
+def test_the_status_tells_when_nothing_is_listed(
+    make_provider: MakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([], KernelFinder([make_provider("a")])) == 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_any_provider_it_tells_how_to_install(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status = main([], KernelFinder.from_entrypoints([]))
+
+    told = "no providers are installed; run pip install -e .\n"
+    assert (status, *capsys.readouterr()) == (1, "", told)
+
+
+def test_json_has_all_attributes(
+    make_provider: MakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finder = KernelFinder([make_provider("a", "x")])
+    status = main(["--json"], finder)
+
+    assert status == 0
+    assert json.loads(capsys.readouterr().out) == dict(finder.find_kernels())
+
+
+def test_json_leaves_out_what_cannot_be_written(
+    make_provider: MakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    circular: dict[str, Any] = {}
+    circular["self"] = circular
+    kernels = {"bad": {"metadata": circular}, "odd": {"metadata": {(1, 2): 1, "set": {1}}}}
+    status = main(["--json"], KernelFinder([make_provider("a", find_kernels=kernels.items)]))
+    out, err = capsys.readouterr()
+
+    assert status == 0
+    assert json.loads(out)["a/odd"]["metadata"] == {"set": "{1}"}
+    assert err.startswith("a/bad: its attributes are not JSON: ValueError: Circular reference")
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_is_printed(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([option]) == 0
+    assert capsys.readouterr().out.startswith("usage: python -m kernel_mgmt.discovery")
+
+
+def test_an_unknown_argument_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["--jsn", "--json", "x"])
+    out, err = capsys.readouterr()
+
+    assert (status, out) == (2, "")
+    assert err.startswith("unknown arguments: --jsn x\n")
+
+
+def test_the_module_runs_without_a_warning() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "kernel_mgmt.discovery"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "pyimport/kernel" in done.stdout.splitlines()
