@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ._version import __version__
     from .abc import KernelLauncherABC, KernelManagerABC, KernelProviderBase
     from .client import BlockingKernelClient, KernelClient, Request
+    from .connection_files import find_connection_file
     from .discovery import KernelFinder
     from .exceptions import (
         ClientClosedError,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         LaunchOptionError,
         LaunchParameterError,
         NoSuchKernelError,
+        OutputOverflowError,
         ProviderLoadError,
         StartupTimeoutError,
         UnknownProviderError,
@@ -52,12 +54,14 @@ __all__ = (
     "LaunchParameterError",
     "Message",
     "NoSuchKernelError",
+    "OutputOverflowError",
     "Problem",
     "ProviderLoadError",
     "Request",
     "StartupTimeoutError",
     "UnknownProviderError",
     "__version__",
+    "find_connection_file",
     "run_kernel_async",
     "run_kernel_blocking",
     "start_kernel_async",
@@ -70,9 +74,10 @@ _MODULE_OF = {
         "_version": "__version__",
         "abc": "KernelLauncherABC KernelManagerABC KernelProviderBase",
         "client": "BlockingKernelClient KernelClient Request",
+        "connection_files": "find_connection_file",
         "discovery": "KernelFinder",
         "exceptions": "ClientClosedError KernelDiedError KernelLaunchError KernelManagementError "
-        "KernelSpecError LaunchOptionError LaunchParameterError NoSuchKernelError "
+        "KernelSpecError LaunchOptionError LaunchParameterError NoSuchKernelError OutputOverflowError "
         "ProviderLoadError StartupTimeoutError UnknownProviderError",
         "messages": "Message",
         "start": "run_kernel_async run_kernel_blocking start_kernel_async start_kernel_blocking",

@@ -12,7 +12,8 @@
     ├── KernelLaunchError
     │   └── StartupTimeoutError    (also a TimeoutError)
     ├── KernelDiedError
-    └── ClientClosedError
+    ├── ClientClosedError
+    └── OutputOverflowError
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ __all__ = (
     "LaunchOptionError",
     "LaunchParameterError",
     "NoSuchKernelError",
+    "OutputOverflowError",
     "ProviderLoadError",
     "StartupTimeoutError",
     "UnknownProviderError",
@@ -146,6 +148,17 @@ class ClientClosedError(KernelManagementError):
 
     def __init__(self) -> None:
         super().__init__("The kernel client is closed; a request needs an open one")
+
+
+class OutputOverflowError(KernelManagementError):
+    """Raised when more output waits to be consumed than the client may keep."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"More than {limit:,} bytes of output waited to be consumed, and were let go of; iterate "
+            "over requests as they run, pass collect=False, or give the client a larger output_limit"
+        )
 
 
 def _choices(what: str, name: str, known: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import kernel_mgmt
 # Each layer may import those before it.
 LAYERS = (
     {"exceptions", "types", "paths", "_backend", "_portal", "_version"},
-    {"abc", "messages", "kernelspecs", "parameters", "records"},
+    {"abc", "connection_files", "messages", "kernelspecs", "parameters", "records"},
     {"wire", "discovery"},
     {"transports", "restarter"},
     {"client"},

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
 
+from kernel_mgmt.connection_files import read_connection_file
 from kernel_mgmt.messages import Message, MessageFactory
 from kernel_mgmt.transports import make_transport
 from kernel_mgmt.types import Channel
 
 from ._connection import Connection, Handler
 from ._exchange import Exchange
-from ._request import Request
+from ._request import PATIENT, Patience, Request
 from ._requests import KernelRequests
 
 if TYPE_CHECKING:
-    from kernel_mgmt.abc import Buffer, KernelManagerABC
+    from kernel_mgmt.abc import Buffer, KernelManagerABC, TransportABC
     from kernel_mgmt.types import ConnectionInfo, JSONDict
+
+    from ._interactive import OutputHook, StdinHook
 
 __all__ = ("KernelClient", "ShutdownStage")
 
@@ -53,6 +57,8 @@ class KernelClient(KernelRequests):
         pending, at once
     :param session: the id of the session, which goes into every header; made up when ``None``
     :param username: the name that goes into every header; the user's when ``None``
+    :param output_limit: how many bytes of output may wait to be consumed; past it the request that
+        holds most of them raises :exc:`OutputOverflowError`
     :raises ValueError: if the connection info lacks something, or names an unknown transport
     """
 
@@ -63,16 +69,36 @@ class KernelClient(KernelRequests):
         *,
         session: str | None = None,
         username: str | None = None,
+        output_limit: int = 1_000_000_000,
     ) -> None:
         self.connection_info = connection_info
         self.manager = manager
         self.kernel_info_dict: JSONDict | None = None
         self._factory = MessageFactory(session, username)
-        transport = make_transport(
-            connection_info, session=self._factory.session, starting=manager is not None
-        )
-        self._connection = Connection(transport, manager)
+        self._connection = Connection(self._make_transport(), manager, output_limit=output_limit)
         self._closed = False
+
+    @classmethod
+    def from_connection_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        session: str | None = None,
+        username: str | None = None,
+        output_limit: int = 1_000_000_000,
+    ) -> Self:
+        """Make a client of a kernel that runs already, whoever started it.
+
+        :param path: the connection file; see :func:`~kernel_mgmt.find_connection_file`
+        :raises OSError: if the file cannot be read
+        :raises ValueError: if it is not a connection file
+        """
+        return cls(
+            read_connection_file(path),
+            session=session,
+            username=username,
+            output_limit=output_limit,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,6 +130,20 @@ class KernelClient(KernelRequests):
             return await self.manager.is_alive()
         return self._connection.failure is None
 
+    def reconnect(
+        self, connection_info: ConnectionInfo, manager: KernelManagerABC | None = None
+    ) -> None:
+        """Go over to another kernel, such as the one that follows after a restart.
+
+        What was asked of the kernel before and has not been answered fails with
+        :exc:`KernelDiedError`. Handlers stay.
+
+        :raises ClientClosedError: if the client is closed
+        """
+        self.connection_info = connection_info
+        self.manager = manager
+        self._connection.reconnect(self._make_transport(), manager)
+
     def close(self) -> None:
         """Close at once; what is pending fails with :exc:`ClientClosedError`.
 
@@ -111,6 +151,49 @@ class KernelClient(KernelRequests):
         """
         self._closed = True
         self._connection.close()
+
+    async def execute_interactive(
+        self,
+        code: str,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: Mapping[str, str] | None = None,
+        allow_stdin: bool = True,
+        stop_on_error: bool = True,
+        timeout: float | None = None,
+        output_hook: OutputHook | None = None,
+        stdin_hook: StdinHook | None = None,
+        interrupt_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        raise_on_no_idle: bool = False,
+    ) -> Message:
+        """Run code as at a terminal: print what comes out, and ask for input.
+
+        :param timeout: in seconds
+        :param output_hook: called with each message that the code publishes, in place of printing
+        :param stdin_hook: called with each ``input_request``, in place of asking; it returns the
+            answer, or ``None`` if it has called :meth:`input` itself. Both may be coroutine
+            functions.
+        :return: the reply
+        :raises TimeoutError: if it is not done in time; the code goes on
+        """
+        import anyio
+
+        from ._interactive import interact
+
+        request = self.execute(
+            code,
+            silent,
+            store_history,
+            user_expressions,
+            allow_stdin,
+            stop_on_error,
+            interrupt_timeout,
+            idle_timeout,
+            raise_on_no_idle,
+        )
+        with anyio.fail_after(timeout):
+            return await interact(self, request, output_hook, stdin_hook)
 
     # Handlers
 
@@ -136,10 +219,6 @@ class KernelClient(KernelRequests):
         self._connection.remove_handler(handler, removed)
 
     async def interrupt(self) -> Message | None:
-        """Interrupt the kernel, in the way that its kernel type asks for.
-
-        :return: the reply of a kernel that is interrupted by message; ``None`` for a signal
-        """
         if self.manager is not None and self.manager.interrupt_mode != "message":
             await self.manager.interrupt()
             return None
@@ -231,6 +310,8 @@ class KernelClient(KernelRequests):
         *,
         header: Mapping[str, object] | None = None,
         until_idle: bool = False,
+        collect: bool = True,
+        patience: Patience = PATIENT,
         reply_of_death: Mapping[str, object] | None = None,
     ) -> Request:
         exchange = self._send(
@@ -239,9 +320,10 @@ class KernelClient(KernelRequests):
             content,
             header=header,
             until_idle=until_idle,
+            collect=collect,
             reply_of_death=reply_of_death,
         )
-        return Request(self, self._connection, msg_type, exchange)
+        return Request(self, self._connection, msg_type, exchange, patience)
 
     def _send(
         self,
@@ -251,6 +333,7 @@ class KernelClient(KernelRequests):
         *,
         header: Mapping[str, object] | None = None,
         until_idle: bool = False,
+        collect: bool = True,
         reply_of_death: Mapping[str, object] | None = None,
     ) -> Exchange:
         msg_id, parts = self._factory.make(msg_type, content, header=header)
@@ -258,7 +341,13 @@ class KernelClient(KernelRequests):
         if reply_of_death is not None:
             reply_type = msg_type.replace("_request", "_reply")
             answer = Message(channel, self._factory.make(reply_type, reply_of_death)[1])
-        exchange = Exchange(msg_id, until_idle=until_idle, reply_of_death=answer)
+        exchange = Exchange(
+            msg_id,
+            self._connection.backlog,
+            until_idle=until_idle,
+            collect=collect,
+            reply_of_death=answer,
+        )
         self._connection.send(exchange, channel, parts)
         return exchange
 
@@ -277,6 +366,14 @@ class KernelClient(KernelRequests):
         )
         self._connection.send_only(channel, parts)
         return msg_id
+
+    def _make_transport(self) -> TransportABC:
+        return make_transport(
+            self.connection_info, session=self.session, starting=self.manager is not None
+        )
+
+    def _is_pending(self, msg_id: str) -> bool:
+        return self._connection.is_pending(msg_id)
 
     def _can_answer(self) -> bool:
         return self._connection.handles("stdin")

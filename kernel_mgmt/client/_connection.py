@@ -6,16 +6,19 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakSet
 
 from kernel_mgmt._backend import EventLoop, current_event_loop
 from kernel_mgmt.exceptions import ClientClosedError, KernelDiedError
 from kernel_mgmt.messages import Message
 
+from ._backlog import Backlog
+from ._exchange import Exchange
+
 if TYPE_CHECKING:
     from kernel_mgmt.abc import Buffer, KernelManagerABC, TransportABC
     from kernel_mgmt.types import Channel
 
-    from ._exchange import Exchange
 
 Handler: TypeAlias = Callable[[Message], object]
 
@@ -33,7 +36,10 @@ class Connection:
     It does not know the client, so that a client which nobody holds any more can be collected.
     """
 
-    def __init__(self, transport: TransportABC, manager: KernelManagerABC | None) -> None:
+    def __init__(
+        self, transport: TransportABC, manager: KernelManagerABC | None, *, output_limit: int
+    ) -> None:
+        self.backlog = Backlog(output_limit)
         self.published = 0
         self.received = 0
         self.failure: Callable[[], Exception] | None = None
@@ -43,6 +49,7 @@ class Connection:
         self._dead = False
         self._malformed = 0
         self._pending: dict[str, Exchange] = {}
+        self._collecting: WeakSet[Exchange] = WeakSet()
         self._handlers: list[tuple[Handler, frozenset[Channel]]] = []
         self._watchers: list[Callable[[], None]] = []
 
@@ -66,7 +73,7 @@ class Connection:
             return
         self._loop = current_event_loop()
         if self.failure is None:
-            self._transport.open(self._receive, self.close, self._watch)
+            self._open_transport()
 
     def send(self, exchange: Exchange, channel: Channel, parts: Sequence[Buffer]) -> None:
         """Send a request; where that cannot be, the request fails."""
@@ -75,6 +82,8 @@ class Connection:
             (exchange.die if self._dead else exchange.fail)(self.failure)
             return
         self._pending[exchange.msg_id] = exchange
+        if exchange.collect:
+            self._collecting.add(exchange)
         try:
             self._transport.send(channel, parts)
         except BaseException:
@@ -91,6 +100,28 @@ class Connection:
         if self.failure is not None:
             raise self.failure()
         self._transport.send(channel, parts)
+
+    def reconnect(self, transport: TransportABC, manager: KernelManagerABC | None) -> None:
+        """Go over to another kernel; what was asked of the one before fails.
+
+        :raises ClientClosedError: if the client is closed
+        """
+        status = None if self._manager is None else self._manager.exit_status
+        self._end(partial(KernelDiedError, status), dead=True)
+        if not self._dead:
+            raise ClientClosedError
+        self._transport = transport
+        self._manager = manager
+        self._dead = False
+        self.failure = None
+        self.published = self.received = 0
+        if self._loop is not None:
+            self._loop.check()
+            self._open_transport()
+
+    def is_pending(self, msg_id: str) -> bool:
+        """Whether a request waits to be answered."""
+        return msg_id in self._pending
 
     def forget(self, exchange: Exchange) -> None:
         """Route nothing more to a request."""
@@ -143,17 +174,22 @@ class Connection:
             (exchange.die if dead else exchange.fail)(failure)
         self._tell_watchers()
 
-    async def _watch(self) -> None:
+    def _open_transport(self) -> None:
+        watch = partial(self._watch, self._transport, self._manager)
+        self._transport.open(self._receive, self.close, watch)
+
+    async def _watch(self, transport: TransportABC, manager: KernelManagerABC | None) -> None:
         """Wait for the death of the kernel, read what it had sent, and fail what is pending."""
-        if self._manager is None:
+        if manager is None:
             return
         try:
-            await self._manager.wait()
+            await manager.wait()
         except Exception:
             log.exception("the manager of a kernel cannot be waited for")
             return
         await self._quiet()
-        self._end(partial(KernelDiedError, self._manager.exit_status), dead=True)
+        if transport is self._transport:
+            self._end(partial(KernelDiedError, manager.exit_status), dead=True)
 
     async def _quiet(self) -> None:
         assert self._loop is not None
@@ -179,6 +215,8 @@ class Connection:
             self.published += 1
             if exchange is not None:
                 exchange.take_published(message)
+                if self.backlog.held > self.backlog.limit:
+                    self._overflow()
         elif exchange is not None and channel != "stdin":
             exchange.take_reply(message)
         if exchange is not None and exchange.idle and exchange.reply is not None:
@@ -187,6 +225,10 @@ class Connection:
             self._call_handlers(channel, message)
         if self._watchers:
             self._tell_watchers()
+
+    def _overflow(self) -> None:
+        """Let the request that holds most know that it holds too much; the others go on."""
+        max(self._collecting, key=lambda exchange: exchange.held).overflow()
 
     def _call_handlers(self, channel: Channel, message: Message) -> None:
         for handler, channels in self._handlers:

@@ -6,25 +6,42 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from kernel_mgmt.exceptions import OutputOverflowError
+
 if TYPE_CHECKING:
     from kernel_mgmt.messages import Message
 
+    from ._backlog import Backlog
+
 __all__ = ("Exchange",)
+
+# What a message takes in memory besides its content and buffers (bytes, measured).
+_OVERHEAD = 1500
 
 
 class Exchange:
     """Collects the reply to a request and what the kernel publishes for it.
 
-    :ivar until_idle: whether it takes ``idle`` besides the reply to be done
+    :param backlog: where the bytes of what waits to be consumed are counted
+    :param until_idle: whether it takes ``idle`` besides the reply to be done
+    :param collect: whether what is published is kept
+    :param reply_of_death: what stands for the reply if the kernel dies
+
+    :ivar overflowed: whether something that was published could not be kept
     :ivar waiters: called at every news
     """
 
     __slots__ = (
+        "__weakref__",
+        "_backlog",
+        "_held",
+        "_published",
+        "collect",
         "failure",
         "idle",
         "incomplete",
         "msg_id",
-        "published",
+        "overflowed",
         "reply",
         "reply_of_death",
         "until_idle",
@@ -32,22 +49,40 @@ class Exchange:
     )
 
     def __init__(
-        self, msg_id: str, *, until_idle: bool = False, reply_of_death: Message | None = None
+        self,
+        msg_id: str,
+        backlog: Backlog,
+        *,
+        until_idle: bool = False,
+        collect: bool = True,
+        reply_of_death: Message | None = None,
     ) -> None:
         self.msg_id = msg_id
         self.until_idle = until_idle
+        self.collect = collect
         self.reply_of_death = reply_of_death
         self.reply: Message | None = None
         self.idle = False
         self.incomplete = False
-        self.published: deque[Message] = deque()
+        self.overflowed = False
         self.failure: Callable[[], Exception] | None = None
         self.waiters: list[Callable[[], None]] = []
+        self._published: deque[Message] = deque()
+        self._backlog = backlog
+        self._held = 0
+
+    def __del__(self) -> None:
+        self._backlog.held -= self._held
 
     @property
     def done(self) -> bool:
         """Whether the request has been answered."""
         return self.reply is not None and (self.idle or not self.until_idle)
+
+    @property
+    def held(self) -> int:
+        """How many bytes wait to be consumed."""
+        return self._held
 
     def take_reply(self, message: Message) -> None:
         if self.reply is None:
@@ -55,11 +90,39 @@ class Exchange:
             self._notify()
 
     def take_published(self, message: Message) -> None:
-        self.published.append(message)
+        if self.collect:
+            size = _size(message)
+            self._published.append(message)
+            self._held += size
+            self._backlog.held += size
         if message.msg_type == "status" and message.execution_state == "idle":
             self.idle = True
         if self.waiters:
             self._notify()
+
+    def next_published(self) -> Message | None:
+        """Consume a message; ``None`` if none waits.
+
+        :raises OutputOverflowError: if what waited was too much to be kept
+        """
+        if self._published:
+            message = self._published.popleft()
+            size = _size(message)
+            self._held -= size
+            self._backlog.held -= size
+            return message
+        if self.overflowed:
+            raise OutputOverflowError(self._backlog.limit)
+        return None
+
+    def overflow(self) -> None:
+        """Let go of what waits to be consumed, and collect no more; the consumer is told."""
+        self._published.clear()
+        self._backlog.held -= self._held
+        self._held = 0
+        self.overflowed = True
+        self.collect = False
+        self._notify()
 
     def give_up(self) -> None:
         """Wait for no more; the kernel has replied, but was never heard to be idle."""
@@ -81,3 +144,9 @@ class Exchange:
     def _notify(self) -> None:
         for waiter in tuple(self.waiters):
             waiter()
+
+
+def _size(message: Message) -> int:
+    parts = message.parts
+    size = len(parts[3]) + _OVERHEAD
+    return size if len(parts) == 4 else size + sum(map(len, parts[4:]))

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any
+
+from ._outputs import OutputFolder
 
 if TYPE_CHECKING:
     from kernel_mgmt.messages import Message
+    from kernel_mgmt.types import JSONDict
 
     from ._connection import Connection
     from ._exchange import Exchange
 
-__all__ = ("Request",)
+__all__ = ("PATIENT", "Patience", "Request")
 
 # How long iopub may be quiet, in seconds, after a reply whose idle has not come.
 _IDLE_GRACE = 4.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long those who wait for a request do so.
+
+    :ivar interrupt: interrupts the kernel
+    :ivar interrupt_timeout: how long after the sending it is interrupted, in seconds
+    :ivar idle_timeout: how long idle is waited for after the reply, in seconds; when ``None``, until
+        nothing has been published for some time
+    :ivar raise_on_no_idle: whether that is then an error
+    """
+
+    interrupt: Callable[[], Awaitable[object]] | None = None
+    interrupt_timeout: float | None = None
+    idle_timeout: float | None = None
+    raise_on_no_idle: bool = False
+
+
+PATIENT = Patience()
 
 
 class Request:
@@ -26,16 +51,26 @@ class Request:
     nothing from anybody else.
 
     Both raise :exc:`KernelDiedError` if the kernel dies first, and :exc:`ClientClosedError` if the
-    client is closed first.
+    client is closed first. Iterating raises :exc:`OutputOverflowError` if more was published than
+    the client may keep.
     """
 
     def __init__(
-        self, client: object, connection: Connection, msg_type: str, exchange: Exchange
+        self,
+        client: object,
+        connection: Connection,
+        msg_type: str,
+        exchange: Exchange,
+        patience: Patience = PATIENT,
     ) -> None:
         # A client that nobody else holds stays open as long as its request is held.
         self._client = client
         self._connection = connection
         self._exchange = exchange
+        self._patience = patience
+        self._interrupt_at = (
+            None if patience.interrupt_timeout is None else monotonic() + patience.interrupt_timeout
+        )
         self.msg_type = msg_type
 
     def __await__(self) -> Generator[Any, None, Message]:
@@ -46,13 +81,13 @@ class Request:
 
     async def __anext__(self) -> Message:
         exchange = self._exchange
-        while not exchange.published:
+        while (message := exchange.next_published()) is None:
             if exchange.idle:
                 raise StopAsyncIteration
             if exchange.failure is not None:
                 raise exchange.failure()
             await self._wait()
-        return exchange.published.popleft()
+        return message
 
     def __repr__(self) -> str:
         failed = self._exchange.failure is not None
@@ -66,11 +101,25 @@ class Request:
 
     @property
     def incomplete(self) -> bool:
-        """Whether the kernel replied and was never heard to be idle.
+        """Whether something that the kernel published may be missing.
 
-        Something that it published may then be missing.
+        That is so where it replied and was then not heard to be idle, and where more was published
+        than the client may keep.
         """
-        return self._exchange.incomplete
+        return self._exchange.incomplete or self._exchange.overflowed
+
+    async def outputs(self) -> list[JSONDict]:
+        """Wait for idle, and return what was published as the outputs of a notebook cell.
+
+        Text of one stream is joined, updated displays are shown updated, and cleared outputs are
+        gone. What has been iterated over before is not among them.
+
+        :return: outputs in the shapes of nbformat v4
+        """
+        folder = OutputFolder()
+        async for message in self:
+            folder.add(message)
+        return folder.outputs
 
     async def _reply(self) -> Message:
         exchange = self._exchange
@@ -82,13 +131,33 @@ class Request:
         return exchange.reply
 
     async def _wait(self) -> None:
-        """Wait for news; give up where the kernel has replied, is not heard to be idle, and quiet."""
-        exchange, connection = self._exchange, self._connection
-        if exchange.reply is None:
-            await connection.wait(exchange.waiters)
+        """Wait for news, as long as the patience lasts."""
+        if self._exchange.reply is None:
+            await self._wait_for_reply()
+        else:
+            await self._wait_for_idle()
+
+    async def _wait_for_reply(self) -> None:
+        waiters = self._exchange.waiters
+        if self._interrupt_at is None:
+            await self._connection.wait(waiters)
             return
+        left = max(0, self._interrupt_at - monotonic())
+        if await self._connection.wait(waiters, left) or self._interrupt_at is None:
+            return
+        self._interrupt_at = None
+        if self._patience.interrupt is not None:
+            await self._patience.interrupt()
+
+    async def _wait_for_idle(self) -> None:
+        exchange, connection, patience = self._exchange, self._connection, self._patience
+        grace = _IDLE_GRACE if patience.idle_timeout is None else patience.idle_timeout
         before = connection.published
-        news = await connection.wait(exchange.waiters, _IDLE_GRACE)
-        if not news and before == connection.published and not exchange.idle:
-            connection.forget(exchange)
-            exchange.give_up()
+        news = await connection.wait(exchange.waiters, grace)
+        quiet = patience.idle_timeout is not None or before == connection.published
+        if news or exchange.idle or not quiet:
+            return
+        if patience.raise_on_no_idle:
+            raise TimeoutError(f"the kernel replied, and was not idle within {grace:g} s")
+        connection.forget(exchange)
+        exchange.give_up()

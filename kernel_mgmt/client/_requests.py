@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from ._request import PATIENT, Patience
+
 if TYPE_CHECKING:
     from kernel_mgmt.abc import Buffer
     from kernel_mgmt.messages import Message
@@ -31,8 +33,12 @@ class KernelRequests(ABC):
         user_expressions: Mapping[str, str] | None = None,
         allow_stdin: bool | None = None,
         stop_on_error: bool = True,
+        interrupt_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        raise_on_no_idle: bool = False,
         *,
         subshell_id: str | None = None,
+        collect: bool = True,
     ) -> Request:
         """Run code in the kernel.
 
@@ -44,7 +50,14 @@ class KernelRequests(ABC):
         :param allow_stdin: whether the code may ask for input; by default, whether there is a
             handler for the channel ``stdin``
         :param stop_on_error: whether an error aborts the requests queued behind this one
+        :param interrupt_timeout: interrupt the kernel if it has not replied after so many seconds;
+            it is counted while the request is awaited or iterated
+        :param idle_timeout: how long to wait for ``idle`` after the reply, in seconds; by default,
+            until nothing has been published for 4 seconds
+        :param raise_on_no_idle: whether to raise :exc:`TimeoutError` if it does not come; otherwise
+            the request is marked as incomplete
         :param subshell_id: the subshell to run it in; the main shell when ``None``
+        :param collect: whether what is published is kept for the request; handlers see it anyway
         """
         content = {
             "code": code,
@@ -54,8 +67,22 @@ class KernelRequests(ABC):
             "allow_stdin": self._can_answer() if allow_stdin is None else allow_stdin,
             "stop_on_error": stop_on_error,
         }
-        header = _in_subshell(subshell_id)
-        return self._request("shell", "execute_request", content, header=header, until_idle=True)
+        return self._request(
+            "shell",
+            "execute_request",
+            content,
+            header=_in_subshell(subshell_id),
+            until_idle=True,
+            collect=collect,
+            patience=Patience(self.interrupt, interrupt_timeout, idle_timeout, raise_on_no_idle),
+        )
+
+    @abstractmethod
+    async def interrupt(self) -> Message | None:
+        """Interrupt the kernel, in the way that its kernel type asks for.
+
+        :return: the reply of a kernel that is interrupted by message; ``None`` for a signal
+        """
 
     def complete(
         self, code: str, cursor_pos: int | None = None, *, subshell_id: str | None = None
@@ -167,8 +194,11 @@ class KernelRequests(ABC):
         """Answer an ``input_request``.
 
         :param value: what the user typed
-        :param parent: the ``input_request``
+        :param parent: the ``input_request``; if it belongs to a request that has since ended, the
+            late answer is dropped
         """
+        if parent is not None and not self._is_pending(parent.parent_id):
+            return
         parent_header = None if parent is None else parent.header
         content = {"value": value, "status": "ok"}
         self._send_only("stdin", "input_reply", content, parent_header=parent_header)
@@ -211,12 +241,16 @@ class KernelRequests(ABC):
         *,
         header: Mapping[str, object] | None = None,
         until_idle: bool = False,
+        collect: bool = True,
+        patience: Patience = PATIENT,
         reply_of_death: Mapping[str, object] | None = None,
     ) -> Request:
         """Send a request.
 
         :param header: more items for the header
         :param until_idle: whether it takes ``idle`` besides the reply to be done
+        :param collect: whether what is published is kept for the request
+        :param patience: how long those who wait for it do so
         :param reply_of_death: the content of what stands for a reply if the kernel dies
         """
 
@@ -232,6 +266,10 @@ class KernelRequests(ABC):
         buffers: Sequence[Buffer] = (),
     ) -> str:
         """Send a message that gets no reply, and return its id."""
+
+    @abstractmethod
+    def _is_pending(self, msg_id: str) -> bool:
+        """Whether a request waits to be answered."""
 
     @abstractmethod
     def _can_answer(self) -> bool:

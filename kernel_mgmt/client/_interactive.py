@@ -1,0 +1,90 @@
+"""Run code as at a terminal: output is shown as it comes, and input is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from getpass import getpass
+from inspect import isawaitable
+from typing import TYPE_CHECKING, TypeAlias
+
+import anyio
+from anyio import to_thread
+
+if TYPE_CHECKING:
+    from kernel_mgmt.messages import Message
+
+    from ._client import KernelClient
+    from ._request import Request
+
+__all__ = ("OutputHook", "StdinHook", "ask", "interact", "print_output")
+
+OutputHook: TypeAlias = Callable[["Message"], object]
+StdinHook: TypeAlias = Callable[["Message"], "str | Awaitable[str | None] | None"]
+
+# What a terminal sends for the end of a file.
+_END_OF_FILE = "\x04"
+
+
+def print_output(message: Message) -> None:
+    """Print what a message shows: text to stdout, errors and the stream stderr to stderr."""
+    content = message.content
+    match message.msg_type:
+        case "stream":
+            stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
+            stream.write(str(content.get("text", "")))
+            stream.flush()
+        case "display_data" | "execute_result":
+            print(content.get("data", {}).get("text/plain", ""), flush=True)
+        case "error":
+            print("\n".join(content.get("traceback", ())), file=sys.stderr, flush=True)
+        case _:
+            pass
+
+
+def ask(message: Message) -> str:
+    """Ask at the terminal what the kernel wants to know."""
+    prompt = str(message.content.get("prompt", ""))
+    try:
+        return getpass(prompt) if message.content.get("password") else input(prompt)
+    except EOFError:
+        return _END_OF_FILE
+
+
+async def interact(
+    client: KernelClient,
+    request: Request,
+    output_hook: OutputHook | None,
+    stdin_hook: StdinHook | None,
+) -> Message:
+    """Show what a request publishes, answer what it asks, and return the reply."""
+    output_hook = print_output if output_hook is None else output_hook
+
+    async def answer(message: Message) -> None:
+        value: str | None
+        if stdin_hook is None:
+            value = await to_thread.run_sync(ask, message, abandon_on_cancel=True)
+        else:
+            told = stdin_hook(message)
+            value = await told if isawaitable(told) else told
+        if value is not None:
+            client.input(value, message)
+
+    async with anyio.create_task_group() as tasks:
+
+        def asked(message: Message) -> None:
+            if message.parent_id == request.msg_id:
+                tasks.start_soon(answer, message)
+
+        client.add_handler(asked, "stdin")
+        try:
+            async for message in request:
+                shown = output_hook(message)
+                if isawaitable(shown):
+                    await shown
+            reply = await request
+        finally:
+            client.remove_handler(asked, "stdin")
+            # Nobody waits any more for what may still be asked.
+            tasks.cancel_scope.cancel()
+    return reply

@@ -1,0 +1,178 @@
+"""What a client keeps, how long it waits, and how it goes over to another kernel."""
+
+from __future__ import annotations
+
+from signal import SIGKILL
+
+import anyio
+import pytest
+
+from kernel_mgmt import (
+    ClientClosedError,
+    KernelClient,
+    KernelDiedError,
+    Message,
+    OutputOverflowError,
+)
+
+from .conftest import StartFake
+
+pytestmark = pytest.mark.anyio
+
+
+async def settled(client: KernelClient) -> None:
+    """Wait until what the client has asked is answered."""
+    await client.execute("result 1", collect=False)
+
+
+async def test_nothing_is_lost_while_the_consumer_sleeps(start_fake: StartFake) -> None:
+    client = await start_fake()
+    request = client.execute("flood 20000 20")
+
+    with anyio.fail_after(60):
+        await settled(client)
+        streams = [message async for message in request if message.msg_type == "stream"]
+
+    assert len(streams) == 20_000
+
+
+async def test_large_displays_arrive_whole(start_fake: StartFake) -> None:
+    client = await start_fake()
+    request = client.execute("display 10 4000000")
+
+    with anyio.fail_after(60):
+        await settled(client)
+        sizes = [
+            len(message.content["data"]["text/plain"])
+            async for message in request
+            if message.msg_type == "display_data"
+        ]
+
+    assert sizes == [4_000_000] * 10
+
+
+async def test_past_the_limit_the_flooded_request_is_told_and_the_others_go_on(
+    start_fake: StartFake,
+) -> None:
+    owner = await start_fake()
+
+    async with KernelClient(owner.connection_info, output_limit=1_000_000) as client:
+        with anyio.fail_after(30):
+            await client.wait_for_ready()
+            small = client.execute("print a")
+            flood = client.execute("flood 100 50000")
+            after = client.execute("print b")
+            await settled(client)
+
+            with pytest.raises(OutputOverflowError, match="1,000,000 bytes"):
+                await anext(flood)
+            reply = await flood
+            texts = [
+                output["text"] for request in (small, after) for output in await request.outputs()
+            ]
+
+    assert reply.content["status"] == "ok"
+    assert flood.incomplete
+    assert texts == ["a\n", "b\n"]
+
+
+async def test_what_has_been_consumed_or_let_go_does_not_count(start_fake: StartFake) -> None:
+    owner = await start_fake()
+
+    async with KernelClient(owner.connection_info, output_limit=1_000_000) as client:
+        with anyio.fail_after(30):
+            await client.wait_for_ready()
+            for _ in range(5):
+                await client.execute("flood 10 50000")
+            for _ in range(5):
+                outputs = await client.execute("flood 10 50000").outputs()
+
+    assert len(outputs[0]["text"]) == 500_000
+
+
+async def test_a_request_that_collects_nothing_keeps_nothing_and_handlers_see_it(
+    start_fake: StartFake,
+) -> None:
+    client = await start_fake()
+    seen: list[str] = []
+
+    def note(message: Message) -> None:
+        seen.append(message.msg_type)
+
+    client.add_handler(note)
+    with anyio.fail_after(10):
+        request = client.execute("print a", collect=False)
+        reply = await request
+        left = [message async for message in request]
+
+    assert reply.content["status"] == "ok"
+    assert left == []
+    assert "stream" in seen
+
+
+async def test_a_request_that_takes_too_long_is_interrupted(start_fake: StartFake) -> None:
+    client = await start_fake()
+
+    with anyio.fail_after(10):
+        reply = await client.execute("sleep 30", interrupt_timeout=0.1)
+
+    assert reply.content["status"] == "error"
+
+
+async def test_a_missing_idle_is_an_error_if_that_is_wanted(start_fake: StartFake) -> None:
+    client = await start_fake("--never-idle")
+
+    with anyio.fail_after(10):
+        with pytest.raises(TimeoutError, match=r"not idle within 0\.1 s"):
+            await client.execute("result 1", idle_timeout=0.1, raise_on_no_idle=True)
+        request = client.execute("result 1", idle_timeout=0.1)
+        await request
+
+    assert request.incomplete
+
+
+async def test_a_client_goes_over_to_the_next_kernel(start_fake: StartFake) -> None:
+    client = await start_fake()
+    successor = await start_fake()
+    seen: list[str] = []
+
+    def note(message: Message) -> None:
+        seen.append(message.msg_type)
+
+    client.add_handler(note)
+    pending = client.execute("sleep 30")
+    assert client.manager is not None
+
+    with anyio.fail_after(20):
+        await client.manager.signal(SIGKILL)
+        client.reconnect(successor.connection_info, successor.manager)
+        with pytest.raises(KernelDiedError):
+            await pending
+        await client.wait_for_ready(10)
+        seen.clear()
+        outputs = await client.execute("print a").outputs()
+
+    assert outputs[0]["text"] == "a\n"
+    assert "stream" in seen
+
+
+async def test_a_client_whose_kernel_has_died_goes_over_to_the_next(start_fake: StartFake) -> None:
+    client = await start_fake()
+    successor = await start_fake()
+
+    with anyio.fail_after(20):
+        with pytest.raises(KernelDiedError):
+            await client.execute("kill")
+        client.reconnect(successor.connection_info, successor.manager)
+        await client.wait_for_ready(10)
+        reply = await client.execute("result 1")
+
+    assert reply.content["status"] == "ok"
+
+
+async def test_a_closed_client_goes_nowhere(start_fake: StartFake) -> None:
+    client = await start_fake()
+    client.close()
+
+    with pytest.raises(ClientClosedError):
+        client.reconnect(client.connection_info)
