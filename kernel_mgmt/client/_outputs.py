@@ -27,9 +27,19 @@ class OutputFolder:
 
     def add(self, message: Message) -> None:
         """Fold a message in; one that is no output changes nothing."""
-        fold = _FOLDS.get(message.msg_type)
-        if fold is not None:
-            fold(self, message.content)
+        match message.msg_type:
+            case "stream":
+                self._stream(message.content)
+            case "display_data" | "execute_result" as output_type:
+                self._display(message.content, output_type)
+            case "update_display_data":
+                self._update(message.content)
+            case "error":
+                self._error(message.content)
+            case "clear_output":
+                self._clear(message.content)
+            case _:
+                pass
 
     def _stream(self, content: JSONDict) -> None:
         name, text = str(content.get("name", "stdout")), str(content.get("text", ""))
@@ -40,12 +50,19 @@ class OutputFolder:
         else:
             self.outputs.append({"output_type": "stream", "name": name, "text": text})
 
-    def _display(self, content: JSONDict) -> None:
-        self._append_display(content, {"output_type": "display_data"})
-
-    def _result(self, content: JSONDict) -> None:
-        count = content.get("execution_count")
-        self._append_display(content, {"output_type": "execute_result", "execution_count": count})
+    def _display(self, content: JSONDict, output_type: str) -> None:
+        self._clear_if_due()
+        output: JSONDict = {
+            "output_type": output_type,
+            "data": content.get("data", {}),
+            "metadata": content.get("metadata", {}),
+        }
+        if output_type == "execute_result":
+            output["execution_count"] = content.get("execution_count")
+        self.outputs.append(output)
+        display_id = _display_id(content)
+        if display_id is not None:
+            self._displays.setdefault(display_id, []).append(output)
 
     def _update(self, content: JSONDict) -> None:
         display_id = _display_id(content)
@@ -70,15 +87,6 @@ class OutputFolder:
         else:
             self._clear_now()
 
-    def _append_display(self, content: JSONDict, output: JSONDict) -> None:
-        self._clear_if_due()
-        output["data"] = content.get("data", {})
-        output["metadata"] = content.get("metadata", {})
-        self.outputs.append(output)
-        display_id = _display_id(content)
-        if display_id is not None:
-            self._displays.setdefault(display_id, []).append(output)
-
     def _clear_if_due(self) -> None:
         if self._clear_at_next:
             self._clear_now()
@@ -87,16 +95,6 @@ class OutputFolder:
         self._clear_at_next = False
         self.outputs.clear()
         self._displays.clear()
-
-
-_FOLDS = {
-    "stream": OutputFolder._stream,
-    "display_data": OutputFolder._display,
-    "execute_result": OutputFolder._result,
-    "update_display_data": OutputFolder._update,
-    "error": OutputFolder._error,
-    "clear_output": OutputFolder._clear,
-}
 
 
 def _display_id(content: JSONDict) -> str | None:

@@ -139,14 +139,14 @@ class Request:
 
     async def _wait_for_reply(self) -> None:
         waiters = self._exchange.waiters
-        if self._interrupt_at is None:
+        interrupt_at = self._interrupt_at
+        if interrupt_at is None:
             await self._connection.wait(waiters)
             return
-        left = max(0, self._interrupt_at - monotonic())
-        if await self._connection.wait(waiters, left) or self._interrupt_at is None:
-            return
-        self._interrupt_at = None
-        if self._patience.interrupt is not None:
+        news = await self._connection.wait(waiters, max(0, interrupt_at - monotonic()))
+        # Of several that wait, the first to find that it is time interrupts.
+        if not news and self._interrupt_at == interrupt_at and self._patience.interrupt is not None:
+            self._interrupt_at = None
             await self._patience.interrupt()
 
     async def _wait_for_idle(self) -> None:

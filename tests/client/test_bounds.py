@@ -87,7 +87,7 @@ async def test_what_has_been_consumed_or_let_go_does_not_count(start_fake: Start
             for _ in range(5):
                 outputs = await client.execute("flood 10 50000").outputs()
 
-    assert len(outputs[0]["text"]) == 500_000
+                assert len(outputs[0]["text"]) == 500_000
 
 
 async def test_a_request_that_collects_nothing_keeps_nothing_and_handlers_see_it(
