@@ -150,7 +150,8 @@ class KernelFinder:
         """Yield the name and the attributes of each kernel type.
 
         All providers are asked at once. They come in the order of their ids, but those that take
-        more than a moment come last.
+        more than a moment come last. What is in the attributes is that of the next listing too,
+        as long as it stays the same, and not to be changed.
         """
         for listing in list_all(self._asked(), self._time_limit):
             yield from self._named_of(listing)

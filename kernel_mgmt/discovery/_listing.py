@@ -44,6 +44,7 @@ class Listing:
         self._limit = limit
         self._found = found
         self._kernels: dict[str, Found] = {}
+        self._listed: dict[str, KernelAttributes] = {}
         self._problems: list[Problem] = []
         self._errand: Errand[None] | None = None
         self._closed = False
@@ -97,6 +98,7 @@ class Listing:
 
     def _close(self) -> None:
         self._closed = True
+        self.provider.listed = self._listed
         self.provider.problems = tuple(self._problems)
 
     def _ask(self) -> None:
@@ -167,6 +169,8 @@ class Listing:
     def _add(self, item: object) -> None:
         if self._closed:
             raise _ClosedError
+        if self._add_as_before(item):
+            return
         if not _is_pair(item):
             self._report(f"find_kernels yields {show(item)}, not a pair of a name and attributes")
             return
@@ -186,7 +190,23 @@ class Listing:
         except Exception as error:  # noqa: BLE001 - a mapping of a stranger may do anything
             self._report(f"its attributes cannot be read: {describe(error)}", name, error)
             return
-        self._kernels[name.lower()] = found = (name, attributes)
+        self._keep(name, attributes)
+
+    def _add_as_before(self, item: Any) -> bool:
+        """Take what is as it was in the last listing, without another look at each part of it."""
+        try:
+            name, told = item
+            attributes = self.provider.listed[name]
+            if attributes != told or name.lower() in self._kernels:
+                return False
+        except Exception:  # noqa: BLE001 - what does not compare is looked at
+            return False
+        self._keep(name, attributes)
+        return True
+
+    def _keep(self, name: str, attributes: KernelAttributes) -> None:
+        self._listed[name] = attributes
+        self._kernels[name.lower()] = found = (name, attributes.copy())
         if self._found is not None:
             self._found(self, found)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+
+from kernel_mgmt.abc import KernelProviderBase
+from kernel_mgmt.exceptions import ProviderLoadError
 
 from ._entry_points import GROUP, PREDECESSORS_GROUP, EntryPoint, distribution_of
 from ._faults import UnusableError, show
 from ._load import Section, load_entry_point, prepare
 from ._names import is_provider_id
 from ._registered import RegisteredProvider
-
-if TYPE_CHECKING:
-    from kernel_mgmt.abc import KernelProviderBase
 
 _OWN_DISTRIBUTION = "kernel-mgmt"
 _VALID_ID = "use only the characters a-z, 0-9, '.', '_' and '-'"
@@ -33,7 +33,12 @@ def register_providers(providers: Iterable[object], section: Section) -> list[Re
             source = UnusableError(f"several have its id: {', '.join(map(show, claims))}")
         else:
             source = partial(prepare, claims[0], provider_id, section)
-        registered.append(RegisteredProvider(provider_id, source))
+        provider = RegisteredProvider(provider_id, source)
+        registered.append(provider)
+        if getattr(type(claims[0]), "load_config", None) is KernelProviderBase.load_config:
+            # It has no code of its own that might hang: the first use need not start a thread.
+            with suppress(ProviderLoadError):
+                provider.load()
     return registered
 
 

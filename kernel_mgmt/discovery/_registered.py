@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ from ._faults import UnusableError, describe
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelProviderBase
+    from kernel_mgmt.types import KernelAttributes
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ class RegisteredProvider:
     """A provider that is loaded at its first use, and whose code runs on threads of its own.
 
     :ivar id: the name that it is registered under
+    :ivar listed: the attributes of the last listing, by name; no one else has these objects
     :ivar problems: what the last listing could not list, and why
     """
 
@@ -39,6 +41,7 @@ class RegisteredProvider:
         :param distribution: returns the name of the distribution that it comes from, if known
         """
         self.id = provider_id
+        self.listed: Mapping[str, KernelAttributes] = {}
         self.problems: Sequence[Problem] = ()
         self._source = source
         self._find_distribution = distribution

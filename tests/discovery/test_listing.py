@@ -357,15 +357,21 @@ def test_a_provider_is_asked_again_when_it_no_longer_hangs(make_provider: MakePr
     assert finder.problems == ()
 
 
-def test_a_provider_that_hangs_does_not_delay_the_exit() -> None:
-    script = """
+SLEEP = "def find_kernels(self): threading.Event().wait()"
+SLEEP_IN_A_LOOP = """async def find_kernels(self):
+        threading.Event().wait()
+        yield"""
+
+
+@pytest.mark.parametrize("find_kernels", [SLEEP, SLEEP_IN_A_LOOP])
+def test_a_provider_that_hangs_does_not_delay_the_exit(find_kernels: str) -> None:
+    script = f"""
 import threading
 from kernel_mgmt.discovery import KernelFinder, KernelProviderBase
 
 class Hanging(KernelProviderBase):
     id = "a"
-    def find_kernels(self):
-        threading.Event().wait()
+    {find_kernels}
     async def launch(self, name, cwd=None, launch_params=None):
         raise NotImplementedError
 
@@ -516,4 +522,52 @@ def test_a_provider_need_not_derive_from_the_base_class() -> None:
     finder = KernelFinder([Independent()])  # type: ignore[list-item]
 
     assert names_of(finder) == ["a/x"]
+    assert finder.problems == ()
+
+
+def test_a_change_of_the_attributes_is_seen_in_the_next_listing(
+    make_provider: MakeProvider,
+) -> None:
+    told: dict[str, Any] = {"display_name": "Before", "env": {"A": "1"}}
+    finder = KernelFinder([make_provider("a", find_kernels=lambda: [("x", told)])])
+    list(finder.find_kernels())
+    told["display_name"] = "After"
+    told["env"]["A"] = "2"
+
+    ((_, attributes),) = finder.find_kernels()
+
+    assert attributes.get("display_name") == "After"
+    assert attributes.get("env") == {"A": "2"}
+
+
+def test_what_a_caller_does_to_the_attributes_is_not_in_the_next_listing(
+    make_provider: MakeProvider,
+) -> None:
+    told: dict[str, Any] = {"env": {"A": "1"}}
+    finder = KernelFinder([make_provider("a", find_kernels=lambda: [("x", told)])])
+    for _ in range(3):
+        ((_, attributes),) = finder.find_kernels()
+        env = attributes.get("env", {})
+
+        assert env == {"A": "1"}
+        env["B"] = "2"
+        attributes["display_name"] = "changed"
+
+    ((_, attributes),) = finder.find_kernels()
+    assert attributes.get("display_name") == "x"
+
+
+def test_attributes_that_do_not_compare_are_listed_each_time(make_provider: MakeProvider) -> None:
+    class Incomparable:
+        def __eq__(self, other: object) -> bool:
+            raise LookupError
+
+        __hash__ = None  # type: ignore[assignment]
+
+    def find_kernels() -> Iterator[Pair]:
+        yield "x", {"metadata": {"odd": Incomparable()}}
+
+    finder = KernelFinder([make_provider("a", find_kernels=find_kernels)])
+
+    assert [names_of(finder) for _ in range(2)] == [["a/x"], ["a/x"]]
     assert finder.problems == ()

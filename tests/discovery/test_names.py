@@ -24,7 +24,7 @@ from kernel_mgmt.exceptions import (
 )
 from kernel_mgmt.types import LaunchOptions
 
-from .conftest import MakeProvider
+from .conftest import ListingProvider, MakeProvider
 
 pytestmark = pytest.mark.anyio
 
@@ -406,3 +406,19 @@ async def test_a_provider_is_configured_once(make_provider: MakeProvider) -> Non
     list(finder.find_kernels())
 
     assert configured == [None]
+
+
+def test_a_provider_that_takes_no_configuration_needs_no_thread_to_be_loaded() -> None:
+    threads: list[threading.Thread] = []
+
+    class Provider(ListingProvider):
+        names = ("x",)
+
+        @property
+        def id(self) -> str:  # type: ignore[override]
+            threads.append(threading.current_thread())
+            return "a"
+
+    KernelFinder([Provider()]).get("a/x")
+
+    assert set(threads) == {threading.current_thread()}
