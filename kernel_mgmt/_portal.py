@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, TypeVarTuple
 import anyio
 from anyio.from_thread import BlockingPortal
 
-__all__ = ("call", "is_current_thread", "open_context")
+__all__ = ("call", "is_current_thread", "open_context", "running")
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -87,6 +87,22 @@ def open_context(context: AbstractAsyncContextManager[T]) -> Generator[T]:
         held.portal.start_task_soon(leave.set)
         wait((held.outcome,))
     held.result()
+
+
+@contextmanager
+def running(function: Callable[[], Awaitable[T]]) -> Generator[Future[T]]:
+    """Run an asynchronous function in the event-loop thread while the body runs.
+
+    A body that raises cancels it; either way it has ended when the block is left.
+
+    :return: the outcome of the function
+    :raises RuntimeError: as :func:`call` does
+    """
+    at_work = _Call(function)
+    with at_work.cancelled_on_interrupt():
+        at_work.start()
+        yield at_work.outcome
+        wait((at_work.outcome,))
 
 
 def is_current_thread() -> bool:

@@ -350,7 +350,7 @@ def test_blocking_code_runs_a_kernel(
     seen: list[str] = []
 
     with run_kernel_blocking("fake", finder=finder) as client:
-        reply = client.execute(
+        reply = client.execute_interactive(
             "print a", output_hook=lambda message: seen.append(message.msg_type), timeout=10
         )
         info = client.kernel_info(timeout=10).content
@@ -424,6 +424,8 @@ def test_a_blocking_handler_answers_for_input(
 
     with run_kernel_blocking("fake", finder=finder) as client:
         client.add_handler(lambda message: client.input("me", message), "stdin")
-        client.execute("input name", output_hook=note, timeout=10)
+        client.execute_interactive(
+            "input name", output_hook=note, stdin_hook=lambda message: None, timeout=10
+        )
 
     assert results == ["me"]

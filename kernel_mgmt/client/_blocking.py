@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from os import PathLike
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
+
+from anyio import fail_after
 
 from kernel_mgmt import _portal
 
 from ._client import KernelClient, ShutdownStage
+from ._interactive import ask, print_output
 
 if TYPE_CHECKING:
-    from kernel_mgmt.abc import KernelManagerABC
+    from kernel_mgmt.abc import Buffer, KernelManagerABC
     from kernel_mgmt.messages import Message
     from kernel_mgmt.types import Channel, ConnectionInfo, JSONDict
 
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
     from ._request import Request
 
 __all__ = ("BlockingKernelClient",)
+
+T = TypeVar("T")
 
 
 class BlockingKernelClient:
@@ -39,6 +47,19 @@ class BlockingKernelClient:
         username: str | None = None,
     ) -> None:
         self._client = KernelClient(connection_info, manager, session=session, username=username)
+
+    @classmethod
+    def from_connection_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        session: str | None = None,
+        username: str | None = None,
+    ) -> Self:
+        """Make a client of a kernel that runs already, whoever started it."""
+        return cls.around(
+            KernelClient.from_connection_file(path, session=session, username=username)
+        )
 
     @classmethod
     def around(cls, client: KernelClient) -> Self:
@@ -87,11 +108,13 @@ class BlockingKernelClient:
 
     def close(self) -> None:
         """Close at once; what is pending in other threads fails. The kernel is left as it is."""
+        self._do(self._client.close)
 
-        async def close() -> None:
-            self._client.close()
-
-        _portal.call(close)
+    def reconnect(
+        self, connection_info: ConnectionInfo, manager: KernelManagerABC | None = None
+    ) -> None:
+        """Go over to another kernel, such as the one that follows after a restart."""
+        self._do(lambda: self._client.reconnect(connection_info, manager))
 
     def execute(
         self,
@@ -101,38 +124,227 @@ class BlockingKernelClient:
         user_expressions: Mapping[str, str] | None = None,
         allow_stdin: bool | None = None,
         stop_on_error: bool = True,
+        interrupt_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        raise_on_no_idle: bool = False,
         *,
-        output_hook: Callable[[Message], object] | None = None,
+        subshell_id: str | None = None,
         timeout: float | None = None,
     ) -> Message:
         """Run code in the kernel, and wait until it is done.
 
-        :param output_hook: called, in the calling thread's stead, with each message that the code
-            publishes
+        What it publishes is seen by handlers only; see :meth:`execute_interactive`.
         """
+        return self._reply(
+            lambda: self._client.execute(
+                code,
+                silent,
+                store_history,
+                user_expressions,
+                allow_stdin,
+                stop_on_error,
+                interrupt_timeout,
+                idle_timeout,
+                raise_on_no_idle,
+                subshell_id=subshell_id,
+                collect=False,
+            ),
+            timeout,
+        )
 
-        async def execute() -> Message:
-            request = self._client.execute(
-                code, silent, store_history, user_expressions, allow_stdin, stop_on_error
-            )
-            if output_hook is not None:
-                async for message in request:
-                    output_hook(message)
-            return await request
+    def execute_interactive(
+        self,
+        code: str,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: Mapping[str, str] | None = None,
+        allow_stdin: bool = True,
+        stop_on_error: bool = True,
+        timeout: float | None = None,
+        output_hook: Callable[[Message], object] | None = None,
+        stdin_hook: Callable[[Message], str | None] | None = None,
+        interrupt_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        raise_on_no_idle: bool = False,
+    ) -> Message:
+        """Run code as at a terminal: print what comes out, and ask for input.
 
-        return _portal.call(execute, timeout=timeout)
+        The hooks are called in the calling thread. Ctrl-C interrupts the kernel, if the client has
+        its manager; a second one is raised.
 
-    def kernel_info(self, *, timeout: float | None = None) -> Message:
+        :param output_hook: called with each message that the code publishes, in place of printing
+        :param stdin_hook: called with each ``input_request``, in place of asking; it returns the
+            answer, or ``None`` if it has called :meth:`input` itself
+        """
+        output_hook = print_output if output_hook is None else output_hook
+        stdin_hook = ask if stdin_hook is None else stdin_hook
+        arrived: SimpleQueue[Message | None] = SimpleQueue()
+
+        async def run() -> Message:
+            def asked(message: Message) -> None:
+                if message.parent_id == request.msg_id:
+                    arrived.put(message)
+
+            try:
+                with fail_after(timeout):
+                    request = self._client.execute(
+                        code,
+                        silent,
+                        store_history,
+                        user_expressions,
+                        allow_stdin,
+                        stop_on_error,
+                        interrupt_timeout,
+                        idle_timeout,
+                        raise_on_no_idle,
+                    )
+                    self._client.add_handler(asked, "stdin")
+                    async for message in request:
+                        arrived.put(message)
+                    return await request
+            finally:
+                self._client.remove_handler(asked, "stdin")
+                arrived.put(None)
+
+        def show(message: Message) -> None:
+            if message.channel != "stdin":
+                output_hook(message)
+            elif (answer := stdin_hook(message)) is not None:
+                self.input(answer, message)
+
+        with _portal.running(run) as outcome:
+            interrupted = not self.owned_kernel
+            while True:
+                try:
+                    message = arrived.get()
+                    if message is None:
+                        break
+                    show(message)
+                except KeyboardInterrupt:
+                    if interrupted:
+                        raise
+                    interrupted = True
+                    self.interrupt()
+        return outcome.result()
+
+    def complete(
+        self,
+        code: str,
+        cursor_pos: int | None = None,
+        *,
+        subshell_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Ask how code may go on."""
+        complete = partial(self._client.complete, code, cursor_pos, subshell_id=subshell_id)
+        return self._reply(complete, timeout)
+
+    def inspect(
+        self,
+        code: str,
+        cursor_pos: int | None = None,
+        detail_level: Literal[0, 1] = 0,
+        *,
+        subshell_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Ask what is known of the thing at the cursor."""
+        inspect = partial(self._client.inspect, code, cursor_pos, detail_level)
+        return self._reply(partial(inspect, subshell_id=subshell_id), timeout)
+
+    def history(
+        self,
+        raw: bool = True,
+        output: bool = False,
+        hist_access_type: Literal["range", "tail", "search"] = "range",
+        *,
+        timeout: float | None = None,
+        **kwargs: object,
+    ) -> Message:
+        """Ask for what was executed."""
+        history = partial(self._client.history, raw, output, hist_access_type, **kwargs)
+        return self._reply(history, timeout)
+
+    def is_complete(self, code: str, *, timeout: float | None = None) -> Message:
+        """Ask whether code can be run as it stands, or wants another line."""
+        return self._reply(partial(self._client.is_complete, code), timeout)
+
+    def kernel_info(
+        self,
+        *,
+        channel: Literal["shell", "control"] = "shell",
+        timeout: float | None = None,
+    ) -> Message:
         """Ask what the kernel is."""
-        return self._reply(self._client.kernel_info, timeout)
+        return self._reply(partial(self._client.kernel_info, channel=channel), timeout)
+
+    def comm_info(self, target_name: str | None = None, *, timeout: float | None = None) -> Message:
+        """Ask which comms are open, for one target or for all."""
+        return self._reply(partial(self._client.comm_info, target_name), timeout)
 
     def shutdown(self, restart: bool = False, *, timeout: float | None = None) -> Message:
         """Ask the kernel to end; its death counts as the reply."""
-        return self._reply(lambda: self._client.shutdown(restart), timeout)
+        return self._reply(partial(self._client.shutdown, restart), timeout)
 
     def interrupt(self, *, timeout: float | None = None) -> Message | None:
         """Interrupt the kernel, in the way that its kernel type asks for."""
         return _portal.call(self._client.interrupt, timeout=timeout)
+
+    def debug(
+        self,
+        command: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        seq: int = 1,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send a request of the Debug Adapter Protocol; its events come on iopub."""
+        return self._reply(partial(self._client.debug, command, arguments, seq=seq), timeout)
+
+    def usage(self, *, timeout: float | None = None) -> Message:
+        """Ask what the kernel uses of the machine; an extension of ipykernel."""
+        return self._reply(self._client.usage, timeout)
+
+    def create_subshell(self, *, timeout: float | None = None) -> Message:
+        """Ask for a subshell, which runs requests beside the main shell (JEP 91)."""
+        return self._reply(self._client.create_subshell, timeout)
+
+    def list_subshells(self, *, timeout: float | None = None) -> Message:
+        """Ask which subshells there are (JEP 91)."""
+        return self._reply(self._client.list_subshells, timeout)
+
+    def delete_subshell(self, subshell_id: str, *, timeout: float | None = None) -> Message:
+        """Ask for the end of a subshell (JEP 91)."""
+        return self._reply(partial(self._client.delete_subshell, subshell_id), timeout)
+
+    def comm_open(
+        self,
+        comm_id: str,
+        target_name: str,
+        data: Mapping[str, object] | None = None,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        buffers: Sequence[Buffer] = (),
+    ) -> str:
+        """Open a comm; return the id of the message, under which the kernel publishes for it."""
+        comm_open = partial(self._client.comm_open, comm_id, target_name, data)
+        return self._do(partial(comm_open, metadata=metadata, buffers=buffers))
+
+    def comm_msg(
+        self,
+        comm_id: str,
+        data: Mapping[str, object],
+        *,
+        metadata: Mapping[str, object] | None = None,
+        buffers: Sequence[Buffer] = (),
+    ) -> str:
+        """Send data to a comm; return the id of the message."""
+        comm_msg = partial(self._client.comm_msg, comm_id, data)
+        return self._do(partial(comm_msg, metadata=metadata, buffers=buffers))
+
+    def comm_close(self, comm_id: str, data: Mapping[str, object] | None = None) -> str:
+        """Close a comm; return the id of the message."""
+        return self._do(partial(self._client.comm_close, comm_id, data))
 
     def wait_for_ready(self, timeout: float | None = None) -> JSONDict:
         """Wait until the kernel has answered on shell and something has come on iopub."""
@@ -144,14 +356,7 @@ class BlockingKernelClient:
 
     def input(self, value: str, parent: Message | None = None) -> None:
         """Answer an ``input_request``; from a handler or from any thread."""
-
-        async def answer() -> None:
-            self._client.input(value, parent)
-
-        if _portal.is_current_thread():
-            self._client.input(value, parent)
-        else:
-            _portal.call(answer)
+        self._do(partial(self._client.input, value, parent))
 
     def add_handler(
         self, handler: Handler, channels: Channel | Iterable[Channel] = ("iopub",)
@@ -171,3 +376,14 @@ class BlockingKernelClient:
             return await ask()
 
         return _portal.call(reply, timeout=timeout)
+
+    @staticmethod
+    def _do(action: Callable[[], T]) -> T:
+        """Do something in the background thread, which may be this one."""
+        if _portal.is_current_thread():
+            return action()
+
+        async def act() -> T:
+            return action()
+
+        return _portal.call(act)

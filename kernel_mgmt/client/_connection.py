@@ -163,6 +163,9 @@ class Connection:
         else:
             self._loop.call_from_anywhere(self.close)
 
+    def _transport_ended(self) -> None:
+        self._end(self._transport.failure or ClientClosedError, dead=False)
+
     def _end(self, failure: Callable[[], Exception], *, dead: bool) -> None:
         if self.failure is not None:
             return
@@ -176,7 +179,7 @@ class Connection:
 
     def _open_transport(self) -> None:
         watch = partial(self._watch, self._transport, self._manager)
-        self._transport.open(self._receive, self.close, watch)
+        self._transport.open(self._receive, self._transport_ended, watch)
 
     async def _watch(self, transport: TransportABC, manager: KernelManagerABC | None) -> None:
         """Wait for the death of the kernel, read what it had sent, and fail what is pending."""

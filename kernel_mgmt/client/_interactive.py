@@ -70,6 +70,7 @@ async def interact(
         if value is not None:
             client.input(value, message)
 
+    reply: Message | None = None
     async with anyio.create_task_group() as tasks:
 
         def asked(message: Message) -> None:
@@ -87,4 +88,5 @@ async def interact(
             client.remove_handler(asked, "stdin")
             # Nobody waits any more for what may still be asked.
             tasks.cancel_scope.cancel()
+    assert reply is not None
     return reply

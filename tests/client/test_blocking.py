@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from kernel_mgmt import (
+    BlockingKernelClient,
+    ConnectionInfo,
+    KernelClient,
+    KernelDiedError,
+    KernelFinder,
+    KernelManagerABC,
+    Message,
+    run_kernel_blocking,
+)
+from kernel_mgmt.testing import fake_kernel_argv
+from kernel_mgmt_pyimport import IPykernelProvider
+from kernel_mgmt_spec import KernelSpecProvider
+from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher
+
+
+class FakeProvider(KernelSpecProvider):
+    """Offers one fake kernel, as ``fake/kernel``."""
+
+    id = "fake"
+
+    def __init__(self, *switches: str) -> None:
+        super().__init__(search_path=[])
+        self.switches = switches
+
+    async def launch(
+        self, name: str, cwd: object = None, launch_params: object = None, *, options: object = None
+    ) -> tuple[ConnectionInfo, KernelManagerABC]:
+        return await SubprocessIPCKernelLauncher(fake_kernel_argv(*self.switches)).launch()
+
+
+@pytest.fixture
+def client() -> Iterator[BlockingKernelClient]:
+    finder = KernelFinder([FakeProvider()])
+    with run_kernel_blocking("fake/kernel", finder=finder) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def ipykernel() -> Iterator[BlockingKernelClient]:
+    finder = KernelFinder([IPykernelProvider()])
+    with run_kernel_blocking("pyimport/kernel", finder=finder) as client:
+        yield client
+
+
+def test_the_methods_are_those_of_the_asynchronous_client() -> None:
+    lacking = {
+        name
+        for name, member in inspect.getmembers(KernelClient)
+        if not name.startswith("_") and callable(member) and not hasattr(BlockingKernelClient, name)
+    }
+
+    # Sending without waiting is `interrupt` here.
+    assert lacking == {"interrupt_request"}
+
+
+ASKED: dict[str, Callable[[BlockingKernelClient], Message]] = {
+    "execute": lambda client: client.execute("1", timeout=20),
+    "complete": lambda client: client.complete("pri", timeout=20),
+    "inspect": lambda client: client.inspect("print", timeout=20),
+    "history": lambda client: client.history(hist_access_type="tail", n=1, timeout=20),
+    "is_complete": lambda client: client.is_complete("1", timeout=20),
+    "kernel_info": lambda client: client.kernel_info(channel="control", timeout=20),
+    "comm_info": lambda client: client.comm_info(timeout=20),
+    "usage": lambda client: client.usage(timeout=20),
+    "list_subshell": lambda client: client.list_subshells(timeout=20),
+    "debug": lambda client: client.debug("debugInfo", timeout=20),
+}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_a_request_returns_its_reply(kind: str, ipykernel: BlockingKernelClient) -> None:
+    reply = ASKED[kind](ipykernel)
+
+    assert reply.msg_type == f"{kind}_reply"
+
+
+def test_subshells_are_made_used_and_deleted(ipykernel: BlockingKernelClient) -> None:
+    subshell_id = ipykernel.create_subshell(timeout=20).content["subshell_id"]
+    reply = ipykernel.execute("1", subshell_id=subshell_id, timeout=20)
+    deleted = ipykernel.delete_subshell(subshell_id, timeout=20)
+
+    assert reply.content["status"] == deleted.content["status"] == "ok"
+
+
+def test_comms_are_told_what_is_sent(client: BlockingKernelClient) -> None:
+    echoes: list[Message] = []
+    client.add_handler(echoes.append)
+
+    sent = client.comm_open("c", "target")
+    client.comm_msg("c", {"a": 1}, buffers=[b"123"])
+    opened = client.comm_info(timeout=10)
+    client.comm_close("c")
+    closed = client.comm_info(timeout=10)
+    client.remove_handler(echoes.append)
+
+    assert sent
+    assert opened.content["comms"] == {"c": {"target_name": "target"}}
+    assert closed.content["comms"] == {}
+    assert "comm_msg" in {message.msg_type for message in echoes}
+
+
+def test_hooks_are_called_in_the_calling_thread(client: BlockingKernelClient) -> None:
+    threads: set[int] = set()
+    results: list[str] = []
+
+    def note(message: Message) -> None:
+        threads.add(threading.get_ident())
+        if message.msg_type == "execute_result":
+            results.append(message.content["data"]["text/plain"])
+
+    def answer(message: Message) -> str:
+        threads.add(threading.get_ident())
+        return "me"
+
+    client.execute_interactive("input name", output_hook=note, stdin_hook=answer, timeout=10)
+
+    assert results == ["me"]
+    assert threads == {threading.get_ident()}
+
+
+def test_output_is_printed_as_at_a_terminal(
+    ipykernel: BlockingKernelClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reply = ipykernel.execute_interactive("print('a'); 6 * 7", timeout=20)
+
+    assert reply.content["status"] == "ok"
+    assert capsys.readouterr().out == "a\n42\n"
+
+
+def test_a_hook_that_raises_ends_the_call(client: BlockingKernelClient) -> None:
+    def fail(message: Message) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        client.execute_interactive("print a\nsleep 0.1", output_hook=fail)
+
+    assert client.execute("result 1", timeout=10).content["status"] == "ok"
+
+
+def test_what_takes_too_long_raises(client: BlockingKernelClient) -> None:
+    with pytest.raises(TimeoutError):
+        client.execute_interactive("sleep 30", stop_on_error=False, timeout=0.1)
+
+    client.interrupt(timeout=10)
+    assert client.execute("result 1", timeout=10).content["status"] == "ok"
+
+
+def test_ctrl_c_interrupts_the_kernel_and_a_second_one_the_call(
+    client: BlockingKernelClient,
+) -> None:
+    def press(message: Message) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def press_once(message: Message) -> None:
+        if message.msg_type == "stream":
+            press(message)
+
+    reply = client.execute_interactive("print a\nsleep 30", output_hook=press_once, timeout=20)
+    with pytest.raises(KeyboardInterrupt):
+        client.execute_interactive("print a\nsleep 30", output_hook=press, timeout=20)
+
+    assert reply.content["status"] == "error"
+
+
+def test_the_death_of_the_kernel_is_raised(client: BlockingKernelClient) -> None:
+    with pytest.raises(KernelDiedError):
+        client.execute("kill", timeout=10)
+
+
+def test_a_blocking_client_goes_over_to_the_next_kernel(client: BlockingKernelClient) -> None:
+    with run_kernel_blocking("fake/kernel", finder=KernelFinder([FakeProvider()])) as other:
+        mine, my_manager = client.connection_info, client.manager
+        client.reconnect(other.connection_info)
+        client.wait_for_ready(10)
+        pid = client.execute("result 1", timeout=10)
+        client.reconnect(mine, my_manager)
+        client.wait_for_ready(10)
+
+    assert pid.content["status"] == "ok"
