@@ -1,7 +1,7 @@
 """The floor: raw pyzmq, msgspec and hmac, with nothing between.
 
-No library can be faster, as it does no more than the protocol asks for. What it receives it
-verifies, and it decodes the header, the parent header and the content.
+It does no more than the protocol asks for: what it receives it verifies, and it decodes the header,
+the parent header and the content.
 """
 
 from __future__ import annotations

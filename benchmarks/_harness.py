@@ -44,12 +44,12 @@ def run_case(
     then on.
     """
     result = CaseResult(name, case)
-    for number in range(rounds * scenario.repeat + 1):
+    for number in range(rounds + 1):
         taken: dict[str, Metrics] = {}
         for peer in case.peers:
             if peer in result.failures:
                 continue
-            progress(f"{name} {case.name}: round {number} of {rounds * scenario.repeat}, {peer}")
+            progress(f"{name} {case.name}: round {number} of {rounds}, {peer}")
             try:
                 taken[peer] = _take_sample(name, peer, result, where, scenario.time_limit)
             except SampleError as error:

@@ -10,7 +10,6 @@ from time import perf_counter
 import anyio
 import anyio.lowlevel
 import sniffio
-import trio
 
 TICK = 0.001
 # Everything that runs on an asyncio loop, task steps included, goes through this method.
@@ -71,22 +70,21 @@ def _asyncio_steps(hold: Hold) -> Generator[None]:
         setattr(asyncio.Handle, RUN, original)
 
 
-class _Steps(trio.abc.Instrument):
-    def __init__(self, hold: Hold) -> None:
-        self._hold = hold
-        self._started = 0.0
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._started = perf_counter()
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        if self._started:
-            self._hold.step = max(self._hold.step, perf_counter() - self._started)
-
-
 @contextmanager
 def _trio_steps(hold: Hold) -> Generator[None]:
-    instrument = _Steps(hold)
+    import trio
+
+    started = perf_counter()
+
+    class Steps(trio.abc.Instrument):
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            nonlocal started
+            started = perf_counter()
+
+        def after_task_step(self, task: trio.lowlevel.Task) -> None:
+            hold.step = max(hold.step, perf_counter() - started)
+
+    instrument = Steps()
     trio.lowlevel.add_instrument(instrument)
     try:
         yield

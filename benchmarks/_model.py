@@ -68,13 +68,11 @@ class Scenario:
     """A subject that is measured.
 
     :ivar summary: one line for the help
-    :ivar repeat: how many rounds are run for each that is asked for
     :ivar time_limit: seconds that one sample may take
     """
 
     summary: str
     cases: tuple[Case, ...]
-    repeat: int = 1
     time_limit: float = 60.0
 
 

@@ -1,4 +1,4 @@
-"""Time whole runs of Python."""
+"""Time whole runs of programs."""
 
 from __future__ import annotations
 
@@ -8,29 +8,38 @@ from collections.abc import Mapping, Sequence
 from tempfile import gettempdir
 from time import perf_counter
 
-BARE = "bare Python"
-RUNS = 3
+from ._model import Metrics
+
+METADATA = "importlib.metadata"
+BARE = (sys.executable, "-c", "pass")
+RUNS = 5
 TIME_LIMIT = 30.0
 
 
-def fastest_ms(*arguments: str, env: Mapping[str, str] | None = None) -> float:
-    """Return the wall time of the fastest of a few runs of Python, in milliseconds."""
-    return fastest_program_ms([sys.executable, *arguments], env)
-
-
-def fastest_program_ms(argv: Sequence[str], env: Mapping[str, str] | None = None) -> float:
-    """Return the wall time of the fastest of a few runs of a program, in milliseconds."""
-    walls: list[float] = []
+def over_bare(*argv: str, env: Mapping[str, str] | None = None) -> Metrics:
+    """Return how much longer a program takes than bare Python, the fastest of a few runs each."""
+    bare: list[float] = []
+    program: list[float] = []
     for _ in range(RUNS):
-        started = perf_counter()
-        _run(argv, env)
-        walls.append(perf_counter() - started)
-    return min(walls) * 1e3
+        bare.append(_wall(BARE, env))
+        program.append(_wall(argv, env))
+    return {"over_ms": (min(program) - min(bare)) * 1e3}
 
 
-def output_of(*arguments: str) -> str:
-    """Return what Python prints."""
-    return _run([sys.executable, *arguments], None)
+def importing(statement: str) -> Metrics:
+    """Return how much longer Python takes with one statement than with none."""
+    return over_bare(sys.executable, "-c", statement)
+
+
+def output_of(code: str) -> str:
+    """Return what a piece of Python prints."""
+    return _run([sys.executable, "-c", code], None)
+
+
+def _wall(argv: Sequence[str], env: Mapping[str, str] | None) -> float:
+    started = perf_counter()
+    _run(argv, env)
+    return perf_counter() - started
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str] | None) -> str:

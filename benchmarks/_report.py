@@ -13,8 +13,10 @@ from typing import Any
 
 from ._figures import Figure, compare, figures
 from ._harness import CaseResult
-from ._model import OURS, Row, Target
+from ._model import FLOOR, OURS, Row, Target
 
+# These are compared with the peers of the targets, also where they have none of their own.
+COMPARED = (OURS, FLOOR)
 PACKAGES = ("kernel-mgmt", "jupyter_client", "ipykernel", "pyzmq", "msgspec", "anyio", "trio")
 
 
@@ -57,7 +59,7 @@ def _peer_line(result: CaseResult, row: Row, peer: str, figure: Figure) -> str:
 def _verdicts(result: CaseResult, row: Row, peer: str) -> Iterator[str]:
     for target in row.targets:
         own = peer == target.peer
-        if not own and not (peer.startswith(OURS) and target.to):
+        if not own and (not peer.startswith(COMPARED) or target.to in ("", peer)):
             continue
         value = compare(result, row, target, peer)
         if value is None:

@@ -8,16 +8,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from statistics import median
 from time import perf_counter, process_time
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._environment import KERNEL, kernel_argv
-from ._floor import (
-    FloorClient,
-    Transport,
-    make_connection_info,
-    spawned_kernel,
-    write_connection_file,
-)
 from ._hold import watched_loop
 from ._model import (
     FLOOR,
@@ -33,6 +26,10 @@ from ._model import (
     at_most_times,
 )
 
+if TYPE_CHECKING:
+    from ._floor import Transport
+
+# No peer may find loaded what another one needs: what the floor imports comes with the floor.
 Start: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 IDLE_LOOP = "idle loop"
 STARTS = 3
@@ -75,6 +72,7 @@ async def _time(start: Start) -> tuple[float, float]:
 
 def floor(transport: Transport) -> Metrics:
     """Spawn it with nothing between; this blocks the loop, so that has no figure."""
+    from ._floor import FloorClient, make_connection_info, spawned_kernel, write_connection_file
 
     @asynccontextmanager
     async def start() -> AsyncGenerator[None]:
@@ -92,6 +90,7 @@ def floor(transport: Transport) -> Metrics:
 
 def idle_loop(transport: Transport) -> Metrics:
     """Do nothing while a kernel starts: what of the hold is the machine's."""
+    from ._floor import make_connection_info, spawned_kernel, write_connection_file
 
     async def main() -> Metrics:
         async with watched_loop() as hold:
