@@ -54,6 +54,14 @@ class Configuration:
         self._report(f"{key} should be a string, and is {show(found)}")
         return None
 
+    def switch(self, key: str, given: bool | None) -> bool:
+        """Return a setting that is on or off: what is given, or else the configured."""
+        found = self._setting(key) if given is None else given
+        if found is None or isinstance(found, bool):
+            return bool(found)
+        self._report(f"{key} should be true or false, and is {show(found)}")
+        return False
+
     def patterns(
         self, key: str, variable: str, given: Iterable[str] | None
     ) -> tuple[str, ...] | None:

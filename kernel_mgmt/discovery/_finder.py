@@ -18,7 +18,7 @@ from ._ask import ask, ask_async, respell
 from ._config import Configuration, read_configuration
 from ._entry_points import installed_entry_points
 from ._filter import KernelFilter
-from ._launch import launch_through
+from ._launch import check_parameters, launch_through
 from ._match import match_kernel
 from ._names import is_provider_id, split_name
 from ._register import register_entry_points, register_providers
@@ -59,6 +59,7 @@ class KernelFinder:
         allow: Iterable[str] | None = None,
         deny: Iterable[str] | None = None,
         default_kernel: str | None = None,
+        allow_insecure_parameters: bool | None = None,
         time_limit: float = 5.0,
     ) -> None:
         """Make a finder of these providers; none of them is called yet.
@@ -72,6 +73,8 @@ class KernelFinder:
         :param allow: patterns (:mod:`fnmatch`); what fits none is neither listed nor launched
         :param deny: patterns; what fits one is neither listed nor launched
         :param default_kernel: the kernel type for those who name none
+        :param allow_insecure_parameters: whether launch parameters may be given whose schema lets
+            them be any text (JEP 87); by default what the configuration says, or else not
         :param time_limit: the seconds that each provider is given to answer
         """
         settings = Configuration({} if config is None else config)
@@ -81,6 +84,9 @@ class KernelFinder:
         )
         self._default = settings.text(
             "default_kernel", "KERNEL_MGMT_DEFAULT_KERNEL", default_kernel
+        )
+        self._allow_insecure = settings.switch(
+            "allow_insecure_parameters", allow_insecure_parameters
         )
         self._time_limit = time_limit
         self._problems = settings.problems
@@ -98,6 +104,7 @@ class KernelFinder:
         allow: Iterable[str] | None = None,
         deny: Iterable[str] | None = None,
         default_kernel: str | None = None,
+        allow_insecure_parameters: bool | None = None,
         time_limit: float = 5.0,
     ) -> KernelFinder:
         """Make a finder of the providers that are installed; none of them is imported yet.
@@ -126,6 +133,7 @@ class KernelFinder:
             allow=allow,
             deny=deny,
             default_kernel=default_kernel,
+            allow_insecure_parameters=allow_insecure_parameters,
             time_limit=time_limit,
         )
         finder._problems += problems
@@ -216,15 +224,24 @@ class KernelFinder:
         :raises UnknownProviderError: if there is no such provider
         :raises ProviderLoadError: if the provider cannot be used
         :raises NoSuchKernelError: if the provider has no such kernel type, or it is excluded
+        :raises KernelSpecError: if its kernelspec cannot be used
+        :raises LaunchParameterError: if the launch parameters do not fit their schema
         :raises LaunchOptionError: if the provider cannot take an option that is asked for
         :raises KernelLaunchError: if the kernel cannot be started
         """
         registered, kernel_name = self._resolve(name)
         provider = await registered.load_within_async(self._time_limit)
-        launch = partial(
-            launch_through, provider, cwd=cwd, launch_params=launch_params, options=options
-        )
         try:
+            attributes = await ask_async(registered, kernel_name, self._time_limit)
+            schema = attributes.get("launch_parameters")
+            if schema is not None:
+                full_name = f"{registered.id}/{kernel_name}"
+                launch_params = await check_parameters(
+                    full_name, schema, launch_params, self._allow_insecure
+                )
+            launch = partial(
+                launch_through, provider, cwd=cwd, launch_params=launch_params, options=options
+            )
             try:
                 return await launch(kernel_name)
             except NoSuchKernelError as error:

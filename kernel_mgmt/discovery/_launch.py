@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
@@ -46,6 +47,25 @@ async def launch_through(
     raise _launch_error(
         provider, name, f"returned {show(launched)}, not connection info with a manager"
     )
+
+
+async def check_parameters(
+    name: str,
+    schema: Mapping[str, Any],
+    launch_params: LaunchParams | None,
+    allow_insecure: bool,
+) -> LaunchParams:
+    """Return launch parameters with their defaults, once they have been found to fit.
+
+    :raises LaunchParameterError: if they do not
+    """
+    from anyio import to_thread
+
+    from kernel_mgmt.parameters import validate
+
+    # The first schema of a process loads jsonschema, which would hold the event loop for long.
+    check = partial(validate, name, schema, launch_params, allow_insecure=allow_insecure)
+    return await to_thread.run_sync(check)
 
 
 def _keywords(provider: KernelProviderBase, options: LaunchOptions | None) -> dict[str, Any]:
