@@ -26,10 +26,10 @@ from ._model import (
     at_most_times,
 )
 
+# No peer may find loaded what another one needs: what the floor imports comes with the floor.
 if TYPE_CHECKING:
     from ._floor import Transport
 
-# No peer may find loaded what another one needs: what the floor imports comes with the floor.
 Start: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 IDLE_LOOP = "idle loop"
 STARTS = 3
