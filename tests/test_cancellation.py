@@ -49,7 +49,8 @@ class Stepped(Generic[T]):
             try:
                 awaited = send()
             except StopIteration as stop:
-                return stop.value
+                value: T = stop.value
+                return value
             self.steps += 1
             if self.steps == self._step:
                 self._cancel()
