@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .discovery import KernelFinder
     from .exceptions import (
         ClientClosedError,
+        InterruptUnsupportedError,
         KernelDiedError,
         KernelLaunchError,
         KernelManagementError,
@@ -39,6 +40,7 @@ __all__ = (
     "ClientClosedError",
     "ConnectionInfo",
     "ExitStatus",
+    "InterruptUnsupportedError",
     "KernelAttributes",
     "KernelClient",
     "KernelDiedError",
@@ -76,9 +78,11 @@ _MODULE_OF = {
         "client": "BlockingKernelClient KernelClient Request",
         "connection_files": "find_connection_file",
         "discovery": "KernelFinder",
-        "exceptions": "ClientClosedError KernelDiedError KernelLaunchError KernelManagementError "
-        "KernelSpecError LaunchOptionError LaunchParameterError NoSuchKernelError OutputOverflowError "
-        "ProviderLoadError StartupTimeoutError UnknownProviderError",
+        "exceptions": "ClientClosedError InterruptUnsupportedError KernelDiedError "
+        "KernelLaunchError KernelManagementError KernelSpecError "
+        "LaunchOptionError LaunchParameterError NoSuchKernelError "
+        "OutputOverflowError ProviderLoadError StartupTimeoutError "
+        "UnknownProviderError",
         "messages": "Message",
         "start": "run_kernel_async run_kernel_blocking start_kernel_async start_kernel_blocking",
         "types": "ConnectionInfo ExitStatus KernelAttributes LaunchOptions Problem",

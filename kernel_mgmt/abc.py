@@ -102,7 +102,7 @@ class KernelManagerABC(ABC):
 
     :ivar kernel_id: the id of the kernel, unique among all
     :ivar interrupt_mode: ``"message"`` if the kernel is interrupted by an ``interrupt_request``
-        (messaging spec 5.3), else ``"signal"``
+        (messaging spec 5.3), ``"signal"``, or ``"unsupported"`` if neither interrupts it
     :ivar connection_info: how to reach the kernel
     """
 
@@ -127,7 +127,10 @@ class KernelManagerABC(ABC):
 
     @abstractmethod
     async def interrupt(self) -> None:
-        """Interrupt what the kernel is doing, by a signal or what stands for it."""
+        """Interrupt what the kernel is doing, by a signal or what stands for it.
+
+        :raises InterruptUnsupportedError: if that would have no effect, or would end the kernel
+        """
 
     @abstractmethod
     async def kill(self) -> None:
@@ -171,7 +174,8 @@ class TransportABC(ABC):
         """Connect, and begin to read on the running event loop.
 
         :param received: called with the channel and the parts of each message that arrives
-        :param ended: called if the event loop ends before :meth:`close`
+        :param ended: called if nothing can be received any more before :meth:`close`: the event
+            loop has ended, or there is a :attr:`failure`
         :param watch: a coroutine function that is run beside the reading, and cancelled with it
         """
 
@@ -186,6 +190,11 @@ class TransportABC(ABC):
     def connected(self) -> bool:
         """Whether the kernel can reach the client on every channel, as far as can be told."""
         return True
+
+    @property
+    def failure(self) -> Callable[[], Exception] | None:
+        """Makes the error that keeps the kernel out of reach for good; ``None`` without one."""
+        return None
 
     @abstractmethod
     def close(self) -> None:

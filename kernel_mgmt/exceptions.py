@@ -13,6 +13,7 @@
     │   └── StartupTimeoutError    (also a TimeoutError)
     ├── KernelDiedError
     ├── ClientClosedError
+    ├── InterruptUnsupportedError
     └── OutputOverflowError
 """
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "ClientClosedError",
+    "InterruptUnsupportedError",
     "KernelDiedError",
     "KernelLaunchError",
     "KernelManagementError",
@@ -148,6 +150,20 @@ class ClientClosedError(KernelManagementError):
 
     def __init__(self) -> None:
         super().__init__("The kernel client is closed; a request needs an open one")
+
+
+class InterruptUnsupportedError(KernelManagementError):
+    """Raised when a kernel is to be interrupted that no signal and no message interrupts.
+
+    What it does goes on. To stop it, end the kernel.
+    """
+
+    def __init__(self, kernel_id: str) -> None:
+        self.kernel_id = kernel_id
+        super().__init__(
+            f"The kernel {kernel_id} cannot be interrupted: a message has no effect on kernels of its "
+            "kind, and a signal has none or ends them; end the kernel to stop what it does"
+        )
 
 
 class OutputOverflowError(KernelManagementError):

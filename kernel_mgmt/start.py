@@ -195,10 +195,16 @@ async def _start(
         kind = _PortTakenError if getattr(manager, "port_conflict", False) else KernelLaunchError
         reason = f"The kernel {name!r} ended before it was ready ({error.exit_status})"
         raise kind(reason, argv=_argv(manager), exit_status=error.exit_status) from error
+    except KernelLaunchError as error:
+        client.close()
+        await _discard(manager)
+        raise KernelLaunchError(error.reason, argv=_argv(manager)) from error
     except TimeoutError as error:
         client.close()
         await _discard(manager)
         reason = f"The kernel {name!r} was not ready within {startup_timeout:g} s"
+        if "curve_publickey" in connection_info:
+            reason += ", over connections that are encrypted with CURVE"
         status = manager.exit_status
         raise StartupTimeoutError(reason, argv=_argv(manager), exit_status=status) from error
     except BaseException:

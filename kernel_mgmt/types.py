@@ -36,7 +36,8 @@ class ConnectionInfo(TypedDict, total=False):
     """How to reach a kernel: the content of a connection file (JEP 106).
 
     With the transport ``tcp`` the five ports are TCP ports on ``ip``; with ``ipc`` the socket of a
-    channel is the file ``{ip}-{port}``.
+    channel is the file ``{ip}-{port}``. Where there are CURVE keys (Z85), the kernel is the server
+    of that pair, and clients use the same pair for their own.
     """
 
     transport: Required[str]
@@ -49,6 +50,8 @@ class ConnectionInfo(TypedDict, total=False):
     key: str
     signature_scheme: str
     kernel_name: str
+    curve_publickey: str
+    curve_secretkey: str
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,15 @@ class LaunchOptions:
     :ivar env: environment variables that are added to the kernel's
     :ivar extra_arguments: arguments that are appended to the kernel's argv
     :ivar transport: ``"tcp"``, ``"ipc"``, or ``"auto"`` to let the provider choose
+    :ivar encryption: ``"disabled"``, ``"required"``, or ``"auto"`` to encrypt over tcp what a kernel
+        can that says so
     :ivar kernel_id: the id that the manager bears; made up when ``None``
     """
 
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     extra_arguments: Sequence[str] = ()
     transport: Literal["auto", "tcp", "ipc"] = "auto"
+    encryption: Literal["auto", "required", "disabled"] = "auto"
     kernel_id: str | None = None
 
 

@@ -82,6 +82,7 @@ class KernelRequests(ABC):
         """Interrupt the kernel, in the way that its kernel type asks for.
 
         :return: the reply of a kernel that is interrupted by message; ``None`` for a signal
+        :raises InterruptUnsupportedError: if neither would interrupt it
         """
 
     def complete(

@@ -14,10 +14,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
 from kernel_mgmt._backend import EventLoop, current_event_loop
 from kernel_mgmt.abc import TransportABC
-from kernel_mgmt.exceptions import ClientClosedError
+from kernel_mgmt.exceptions import ClientClosedError, KernelLaunchError
 from kernel_mgmt.wire import Signer, WireError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from kernel_mgmt.abc import Buffer, Received
     from kernel_mgmt.types import Channel, ConnectionInfo
 
-__all__ = ("ZMQTransport",)
+__all__ = ("ZMQTransport", "zmq_context")
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +47,16 @@ _RECONNECT_STARTING = 4
 _RECONNECT_RUNNING = 10
 _RECONNECT_MOST = 1000
 _LINGER = 100
+_NO_CURVE = (
+    "The kernel speaks plain text, though its messages are to be encrypted with CURVE; correct "
+    "metadata.supported_encryption of its kernelspec, or launch it with encryption='disabled'"
+)
 
 _contexts: dict[int, zmq.Context[zmq.Socket[bytes]]] = {}
 
 
-def _context() -> zmq.Context[zmq.Socket[bytes]]:
-    """The context of this process: made at first use, and forgotten after a fork."""
+def zmq_context() -> zmq.Context[zmq.Socket[bytes]]:
+    """Return the context of this process: made at first use, and forgotten after a fork."""
     try:
         return _contexts[os.getpid()]
     except KeyError:
@@ -65,7 +70,8 @@ class ZMQTransport(TransportABC):
     :param session: the id of the client's session, the routing id of its sockets
     :param starting: whether the kernel is on its way up: connecting is then tried every few
         milliseconds, where it is otherwise tried ever more rarely
-    :raises ValueError: if the connection info lacks something
+    :raises ValueError: if the connection info lacks something, or asks for an encryption that this
+        libzmq does not have
     """
 
     def __init__(
@@ -77,11 +83,14 @@ class ZMQTransport(TransportABC):
         self._addresses: dict[Channel, str] = {
             channel: _address(connection_info, channel) for channel in _CHANNELS
         }
+        self._curve = _curve_keys(connection_info)
         self._session = session
         self._starting = starting
         self._sockets: dict[Channel, zmq.Socket[bytes]] = {}
+        self._monitor: zmq.Socket[bytes] | None = None
         self._loop: EventLoop | None = None
         self._stop: Callable[[], None] | None = None
+        self._failure: Callable[[], Exception] | None = None
         self.dropped = 0
 
     def open(
@@ -91,21 +100,22 @@ class ZMQTransport(TransportABC):
         watch: Callable[[], Awaitable[None]],
     ) -> None:
         self._received = received
+        self._ended = ended
         self._loop = current_event_loop()
         try:
             for channel, address in self._addresses.items():
                 self._sockets[channel] = self._connect(channel, address)
         except zmq.ZMQError as error:
             self.close()
-            raise ValueError(f"the connection info gives no usable address: {error}") from error
-        self._stop = self._loop.read(
-            {
-                _descriptor(socket): partial(self._drain, channel, socket)
-                for channel, socket in self._sockets.items()
-            },
-            ended,
-            watch,
-        )
+            raise ValueError(f"the connection info is of no use to ZeroMQ: {error}") from error
+        drains: dict[int, Callable[[], bool]] = {
+            _descriptor(socket): partial(self._drain, channel, socket)
+            for channel, socket in self._sockets.items()
+        }
+        if self._curve is not None:
+            self._monitor = _monitor(self._sockets["shell"])
+            drains[_descriptor(self._monitor)] = self._drain_monitor
+        self._stop = self._loop.read(drains, ended, watch)
 
     def send(self, channel: Channel, parts: Sequence[Buffer]) -> None:
         socket = self._sockets.get(channel)
@@ -126,16 +136,24 @@ class ZMQTransport(TransportABC):
             self._loop.call_soon(partial(self._drain_on, "stdin", socket))
         return bool(events & zmq.POLLOUT)
 
+    @property
+    def failure(self) -> Callable[[], Exception] | None:
+        return self._failure
+
     def close(self) -> None:
         if self._stop is not None:
             self._stop()
             self._stop = None
         sockets, self._sockets = self._sockets, {}
+        if self._monitor is not None:
+            sockets["shell"].disable_monitor()
+            self._monitor.close(0)
+            self._monitor = None
         for socket in sockets.values():
             socket.close(_LINGER)
 
     def _connect(self, channel: Channel, address: str) -> zmq.Socket[bytes]:
-        socket = _context().socket(_SOCKET_TYPES[channel])
+        socket = zmq_context().socket(_SOCKET_TYPES[channel])
         self._sockets[channel] = socket
         # iopub is never paused: where a SUB socket is full, the kernel's PUB drops.
         socket.setsockopt(zmq.RCVHWM, 0)
@@ -155,6 +173,11 @@ class ZMQTransport(TransportABC):
             socket.setsockopt(zmq.IMMEDIATE, 1)
         if address.startswith("tcp://["):
             socket.setsockopt(zmq.IPV6, 1)
+        if self._curve is not None:
+            public, secret = self._curve
+            socket.setsockopt(zmq.CURVE_SERVERKEY, public)
+            socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
+            socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
         socket.connect(address)
         return socket
 
@@ -177,6 +200,15 @@ class ZMQTransport(TransportABC):
                 break
         return True
 
+    def _drain_monitor(self) -> bool:
+        """Give up a kernel that answers in plain text where CURVE was to be spoken."""
+        while self._monitor is not None and _events(self._monitor) & zmq.POLLIN:
+            event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
+            if event["value"] == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
+                self._failure = partial(KernelLaunchError, _NO_CURVE)
+                self._ended()
+        return False
+
     def _read(self, channel: Channel, socket: zmq.Socket[bytes]) -> None:
         frames: list[Buffer] = []
         more = True
@@ -194,6 +226,22 @@ class ZMQTransport(TransportABC):
                 )
             return
         self._received(channel, parts)
+
+
+def _curve_keys(connection_info: ConnectionInfo) -> tuple[bytes, bytes] | None:
+    public = connection_info.get("curve_publickey")
+    secret = connection_info.get("curve_secretkey")
+    if public is None and secret is None:
+        return None
+    if public is None or secret is None:
+        raise ValueError("the connection info has one CURVE key, and should have two or none")
+    if not zmq.has("curve"):
+        raise ValueError("the connection info has CURVE keys, and this libzmq has no CURVE")
+    return public.encode(), secret.encode()
+
+
+def _monitor(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
+    return socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
 
 
 def _address(connection_info: ConnectionInfo, channel: Channel) -> str:

@@ -11,11 +11,15 @@ from __future__ import annotations
 from ._ipc import SubprocessIPCKernelLauncher
 from ._launcher import SubprocessLauncher
 from ._manager import KernelManager
+from ._policy import make_launcher
+from ._settings import LaunchSettings
 from ._tcp import SubprocessKernelLauncher
 
 __all__ = (
     "KernelManager",
+    "LaunchSettings",
     "SubprocessIPCKernelLauncher",
     "SubprocessKernelLauncher",
     "SubprocessLauncher",
+    "make_launcher",
 )

@@ -15,10 +15,13 @@ PORT_NAMES = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port
 
 
 def new_connection_info(
-    transport: str, ip: str, ports: Mapping[str, int], kernel_name: str
+    transport: str, ip: str, ports: Mapping[str, int], kernel_name: str, *, encrypt: bool = False
 ) -> ConnectionInfo:
-    """Describe a kernel that has yet to be started, with a new key."""
-    return ConnectionInfo(
+    """Describe a kernel that has yet to be started, with a new key.
+
+    :param encrypt: whether it gets a pair of CURVE keys, too
+    """
+    connection_info = ConnectionInfo(
         transport=transport,
         ip=ip,
         shell_port=ports["shell_port"],
@@ -30,6 +33,14 @@ def new_connection_info(
         signature_scheme="hmac-sha256",
         kernel_name=kernel_name,
     )
+    if encrypt:
+        # The launch of a kernel that does not encrypt needs no libzmq.
+        import zmq
+
+        public, secret = zmq.curve_keypair()
+        connection_info["curve_publickey"] = public.decode()
+        connection_info["curve_secretkey"] = secret.decode()
+    return connection_info
 
 
 def write_connection_file(path: str, connection_info: ConnectionInfo) -> None:

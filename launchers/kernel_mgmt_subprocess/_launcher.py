@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from kernel_mgmt.abc import KernelLauncherABC
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
+from kernel_mgmt.parameters import fill_argv, fill_env
 from kernel_mgmt.paths import make_runtime_dir
 from kernel_mgmt.types import ConnectionInfo, LaunchOptions, LaunchParams
 
@@ -25,10 +26,10 @@ from ._connection_file import new_connection_info, write_connection_file
 from ._files import open_new_file, remove_files
 from ._manager import KernelManager
 from ._spawn import end_process, spawn
-from ._template import fill_argv, fill_env
 
 logger = logging.getLogger(__name__)
 
+_PYTHON_NAMES = ("python", "python3", f"python3.{sys.version_info.minor}")
 _KERNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -43,7 +44,9 @@ class SubprocessLauncher(KernelLauncherABC):
     :param ip: the address that the kernel listens on
     :param launch_params: values for the placeholders
     :param options: what is asked of the framework
-    :param interrupt_mode: ``"signal"`` or ``"message"``, for the manager
+    :param interrupt_mode: ``"signal"``, ``"message"`` or ``"unsupported"``, for the manager
+    :param encrypt: whether the kernel is given keys for CURVE, so that its messages are encrypted;
+        it is, too, if the options require it
     :param resource_dir: the directory of the kernelspec, as the placeholder ``{resource_dir}``
     :param kernel_name: the name of the kernel type, for the connection file
     :param runtime_dir: where the files of the kernel are kept; Jupyter's runtime directory if
@@ -65,6 +68,7 @@ class SubprocessLauncher(KernelLauncherABC):
         *,
         options: LaunchOptions | None = None,
         interrupt_mode: str = "signal",
+        encrypt: bool = False,
         resource_dir: str | PathLike[str] | None = None,
         kernel_name: str | None = None,
         runtime_dir: str | PathLike[str] | None = None,
@@ -76,6 +80,7 @@ class SubprocessLauncher(KernelLauncherABC):
         self.ip = ip
         self.launch_params = dict(launch_params or {})
         self.interrupt_mode = interrupt_mode
+        self.encrypt = encrypt or self.options.encryption == "required"
         self.resource_dir = None if resource_dir is None else fspath(resource_dir)
         self.kernel_name = kernel_name
         self.kernel_id = self.options.kernel_id or str(uuid4())
@@ -105,7 +110,11 @@ class SubprocessLauncher(KernelLauncherABC):
         """
         ports = self.make_ports()
         connection_info = new_connection_info(
-            self.transport, self._address(), ports, self.kernel_name or ""
+            self.transport,
+            self._address(),
+            ports,
+            self.kernel_name or "",
+            encrypt=self.encrypt,
         )
         path = os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.json")
         with self._errors_in("The connection file cannot be written"):
@@ -119,6 +128,8 @@ class SubprocessLauncher(KernelLauncherABC):
     def format_kernel_cmd(self, connection_file: str) -> list[str]:
         """Return the argv of the kernel, with the placeholders filled in."""
         argv = fill_argv(self.kernel_cmd, self._placeholders(connection_file))
+        if argv and argv[0] in _PYTHON_NAMES and sys.executable:
+            argv[0] = sys.executable
         return argv + list(self.options.extra_arguments)
 
     def build_popen_kwargs(self, connection_file: str) -> dict[str, Any]:

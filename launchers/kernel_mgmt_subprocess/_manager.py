@@ -12,6 +12,7 @@ from threading import Thread
 from uuid import uuid4
 
 from kernel_mgmt.abc import KernelManagerABC
+from kernel_mgmt.exceptions import InterruptUnsupportedError
 from kernel_mgmt.types import ConnectionInfo, ExitStatus
 
 from ._files import remove_files
@@ -32,7 +33,7 @@ class KernelManager(KernelManagerABC):
     :param win_interrupt_evt: the handle of the event that interrupts the kernel (Windows)
     :param connection_info: how to reach the kernel; the attribute stays unset without it
     :param kernel_id: the id of the kernel; made up when ``None``
-    :param interrupt_mode: ``"signal"`` or ``"message"``
+    :param interrupt_mode: ``"signal"``, ``"message"`` or ``"unsupported"``
     :param log_file: where the kernel writes its stdout and stderr; removed by :meth:`cleanup`
     :param argv: the command that started the kernel
     :param held_ports: sockets that keep the kernel's ports from others, closed when the kernel is
@@ -93,7 +94,12 @@ class KernelManager(KernelManagerABC):
         self._process.send_signal(signum)
 
     async def interrupt(self) -> None:
-        """Interrupt what the kernel is doing: SIGINT to its group, or its event on Windows."""
+        """Interrupt what the kernel is doing: SIGINT to its group, or its event on Windows.
+
+        :raises InterruptUnsupportedError: if that would have no effect, or would end the kernel
+        """
+        if self.interrupt_mode == "unsupported" and not self._process.has_ended():
+            raise InterruptUnsupportedError(self.kernel_id)
         if sys.platform == "win32" and self._win_interrupt_evt is not None:
             from ._windows import send_interrupt
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from os import PathLike
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kernel_mgmt.abc import KernelManagerABC, KernelProviderBase
 from kernel_mgmt.exceptions import NoSuchKernelError
 
 if TYPE_CHECKING:
     from kernel_mgmt.types import ConnectionInfo, KernelAttributes, LaunchOptions, LaunchParams
-    from kernel_mgmt_subprocess import SubprocessLauncher
+    from kernel_mgmt_subprocess import LaunchSettings
 
 _NAME = "kernel"
+_FIRST_WITH_CURVE = (7, 3)
 
 
 class IPykernelProvider(KernelProviderBase):
@@ -26,6 +28,18 @@ class IPykernelProvider(KernelProviderBase):
     """
 
     id: ClassVar[str] = "pyimport"
+
+    def __init__(self) -> None:
+        self._settings: LaunchSettings | None = None
+
+    def load_config(self, config: Mapping[str, Any] | None = None) -> None:
+        """Take the settings ``transport``, ``encryption`` and ``interrupt_mode``.
+
+        :raises ValueError: if there is no such setting, or a setting has no such value
+        """
+        from kernel_mgmt_subprocess import LaunchSettings
+
+        self._settings = LaunchSettings(config)
 
     def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
         """Yield the kernel type, if ipykernel can be imported."""
@@ -54,15 +68,20 @@ class IPykernelProvider(KernelProviderBase):
         *,
         options: LaunchOptions | None = None,
     ) -> tuple[ConnectionInfo, KernelManagerABC]:
-        """Launch the kernel as a process of this machine; over ipc, unless tcp is asked for."""
-        attributes = self.get_kernel(name)
-        launcher = _launcher_class(options)(
-            _argv(),
+        """Launch the kernel as a process of this machine; over ipc, unless tcp is asked for.
+
+        Over tcp its messages are encrypted, if this ipykernel can do that.
+        """
+        # Not before a launch: a listing needs no event loop, no sockets and no processes.
+        from kernel_mgmt_subprocess import make_launcher
+
+        launcher = make_launcher(
+            self.get_kernel(name),
             cwd,
-            launch_params=launch_params,
-            options=options,
-            resource_dir=attributes.get("resource_dir"),
+            launch_params,
             kernel_name=_NAME,
+            options=options,
+            settings=self._settings,
         )
         return await launcher.launch()
 
@@ -96,7 +115,7 @@ def _attributes(resources: str) -> KernelAttributes:
         "env": {},
         "resource_dir": resources,
         "interrupt_mode": "signal",
-        "metadata": {},
+        "metadata": _metadata(os.path.dirname(resources)),
     }
 
 
@@ -104,12 +123,19 @@ def _argv() -> list[str]:
     return [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
-def _launcher_class(options: LaunchOptions | None) -> type[SubprocessLauncher]:
-    # Not before a launch: a listing needs no event loop, no sockets and no processes.
-    from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher, SubprocessKernelLauncher
+def _metadata(package: str) -> dict[str, Any]:
+    """Return what the kernelspec says that ipykernel would install."""
+    metadata: dict[str, Any] = {"debugger": True}
+    if _version(package) >= _FIRST_WITH_CURVE:
+        metadata["supported_encryption"] = ["curve"]
+    return metadata
 
-    transport = "auto" if options is None else options.transport
-    # ZeroMQ has no ipc on Windows.
-    if transport == "tcp" or (transport == "auto" and sys.platform == "win32"):
-        return SubprocessKernelLauncher
-    return SubprocessIPCKernelLauncher
+
+def _version(package: str) -> tuple[int, int]:
+    # To ask importlib.metadata would take longer than all else in a listing.
+    try:
+        with open(os.path.join(package, "_version.py"), encoding="utf-8") as file:
+            found = re.search(r"""__version__ = ["'](\d+)\.(\d+)""", file.read())
+    except (OSError, ValueError):
+        return (0, 0)
+    return (int(found[1]), int(found[2])) if found else (0, 0)

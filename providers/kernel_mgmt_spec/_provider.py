@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kernel_mgmt.abc import KernelManagerABC, KernelProviderBase
 from kernel_mgmt.kernelspecs import KernelSpec, KernelSpecFinder
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         LaunchParams,
         Problem,
     )
-    from kernel_mgmt_subprocess import SubprocessLauncher
+    from kernel_mgmt_subprocess import LaunchSettings
 
 
 class KernelSpecProvider(KernelProviderBase):
@@ -38,6 +38,18 @@ class KernelSpecProvider(KernelProviderBase):
         :param search_path: the directories to search; Jupyter's when ``None``
         """
         self._finder = KernelSpecFinder(search_path, kernel_file=self.kernel_file, provider=self.id)
+        self._settings: LaunchSettings | None = None
+
+    def load_config(self, config: Mapping[str, Any] | None = None) -> None:
+        """Take the settings ``transport``, ``encryption`` and ``interrupt_mode``.
+
+        They stand there for all kernels, and under ``kernels`` and a name for one.
+
+        :raises ValueError: if there is no such setting, or a setting has no such value
+        """
+        from kernel_mgmt_subprocess import LaunchSettings
+
+        self._settings = LaunchSettings(config)
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -78,33 +90,19 @@ class KernelSpecProvider(KernelProviderBase):
     ) -> tuple[ConnectionInfo, KernelManagerABC]:
         """Launch a kernelspec as a process of this machine.
 
-        The transport, unless it is asked for, is ipc for the kernels that are known to speak it.
+        How it is reached, and whether it encrypts, is chosen by
+        :func:`kernel_mgmt_subprocess.make_launcher`.
         """
+        # Not before a launch: a listing needs no event loop, no sockets and no processes.
+        from kernel_mgmt_subprocess import make_launcher
+
         spec = self.find_kernel_spec(name)
-        launcher = _launcher_class(spec, options)(
-            spec.argv,
+        launcher = make_launcher(
+            spec.attributes,
             cwd,
-            spec.env,
-            launch_params=launch_params,
-            options=options,
-            interrupt_mode=spec.interrupt_mode,
-            resource_dir=spec.resource_dir,
+            launch_params,
             kernel_name=spec.name,
+            options=options,
+            settings=self._settings,
         )
         return await launcher.launch()
-
-
-def _launcher_class(spec: KernelSpec, options: LaunchOptions | None) -> type[SubprocessLauncher]:
-    # Not before a launch: a listing needs no event loop, no sockets and no processes.
-    from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher, SubprocessKernelLauncher
-
-    transport = "auto" if options is None else options.transport
-    if transport == "auto":
-        transport = "ipc" if any(map(_is_ipykernel, spec.argv)) else "tcp"
-    return SubprocessIPCKernelLauncher if transport == "ipc" else SubprocessKernelLauncher
-
-
-def _is_ipykernel(argument: str) -> bool:
-    return argument in {"ipykernel", "ipykernel_launcher"} or argument.endswith(
-        "ipykernel_launcher.py"
-    )

@@ -187,7 +187,6 @@ async def test_a_kernel_is_interrupted_as_its_kernelspec_says(tmp_path: Path, mo
         ("other", "auto", "tcp"),
         ("ipykernel", "auto", "ipc"),
         ("ipykernel_launcher", "auto", "ipc"),
-        ("/lib/ipykernel_launcher.py", "auto", "ipc"),
         ("ipykernel_launcher", "tcp", "tcp"),
         ("other", "ipc", "ipc"),
     ],
@@ -196,7 +195,7 @@ async def test_a_kernel_is_interrupted_as_its_kernelspec_says(tmp_path: Path, mo
 async def test_the_transport_is_the_one_that_is_wanted_or_else_fits(
     tmp_path: Path, argument: str, wanted: Any, used: str
 ) -> None:
-    write(tmp_path / "tell", argv=[sys.executable, "-c", TELL, argument])
+    write(tmp_path / "tell", argv=[sys.executable, "-c", TELL, "-m", argument])
     provider = KernelSpecProvider([tmp_path])
 
     connection_info, _, _ = await launched(
