@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 # Each function takes the name within the provider, and so do the errors that it raises.
 
 
-def ask(provider: RegisteredProvider, name: str, limit: float) -> KernelAttributes:
-    """Return the attributes of a kernel type, by the provider's ``get_kernel`` or its listing.
+def ask(provider: RegisteredProvider, name: str, limit: float) -> Found:
+    """Return a kernel type, by the provider's ``get_kernel`` or else by its listing.
 
     A ``get_kernel`` that is not asynchronous runs in this thread, without a time limit: it is
     asked for often, and whoever calls this waits for nobody else.
 
+    :return: the name as the provider spells it, and the attributes
     :raises NoSuchKernelError: if the provider has no such kernel type
     :raises ProviderLoadError: if the provider cannot be used
     """
@@ -38,7 +39,7 @@ def ask(provider: RegisteredProvider, name: str, limit: float) -> KernelAttribut
             told = get_kernel(name)
             if _is_awaitable(told):
                 told = provider.run(partial(_run, told), limit)
-            return _attributes(provider, name, told)
+            return name, _attributes(provider, name, told)
         except NoSuchKernelError as error:
             # The listing may have it in another spelling, and knows what else there is.
             if error.reason is not None:
@@ -48,12 +49,13 @@ def ask(provider: RegisteredProvider, name: str, limit: float) -> KernelAttribut
         except BaseException as error:
             raise provider.fault("get_kernel", error) from error
     (listing,) = list_all([provider], limit)
-    return _find(listing, name)[1]
+    return _find(listing, name)
 
 
-async def ask_async(provider: RegisteredProvider, name: str, limit: float) -> KernelAttributes:
-    """Return the attributes of a kernel type, by the provider's ``get_kernel`` or its listing.
+async def ask_async(provider: RegisteredProvider, name: str, limit: float) -> Found:
+    """Return a kernel type, by the provider's ``get_kernel`` or else by its listing.
 
+    :return: the name as the provider spells it, and the attributes
     :raises NoSuchKernelError: if the provider has no such kernel type
     :raises ProviderLoadError: if the provider cannot be used
     """
@@ -65,7 +67,7 @@ async def ask_async(provider: RegisteredProvider, name: str, limit: float) -> Ke
             told = await provider.run_async(partial(get_kernel, name), limit)
             if isawaitable(told):
                 told = await _in_time(provider, told, limit)
-            return _attributes(provider, name, told)
+            return name, _attributes(provider, name, told)
         except NoSuchKernelError as error:
             if error.reason is not None:
                 raise
@@ -74,24 +76,7 @@ async def ask_async(provider: RegisteredProvider, name: str, limit: float) -> Ke
         except BaseException as error:
             raise provider.fault("get_kernel", error) from error
     (listing,) = await gather([provider], limit)
-    return _find(listing, name)[1]
-
-
-async def respell(
-    provider: RegisteredProvider, name: str, limit: float, error: NoSuchKernelError
-) -> str:
-    """Return the name of a kernel type as its provider spells it, if that is otherwise.
-
-    :param error: what the provider has raised when it was asked for the given spelling
-    :raises NoSuchKernelError: if the provider has no such kernel type
-    """
-    if error.reason is not None:
-        raise error
-    (listing,) = await gather([provider], limit)
-    found = listing.find(name)
-    if found is not None and found[0] != name:
-        return found[0]
-    raise NoSuchKernelError(name, _names(listing) or error.known) from error
+    return _find(listing, name)
 
 
 def _get_kernel(provider: KernelProviderBase) -> Callable[[str], object] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from kernel_mgmt.exceptions import (
     UnknownProviderError,
 )
 
-from ._ask import ask, ask_async, respell
+from ._ask import ask, ask_async
 from ._config import Configuration, read_configuration
 from ._entry_points import installed_entry_points
 from ._filter import KernelFilter
@@ -194,17 +193,17 @@ class KernelFinder:
         """
         provider, kernel_name = self._resolve(name)
         try:
-            return ask(provider, kernel_name, self._time_limit)
+            return ask(provider, kernel_name, self._time_limit)[1]
         except NoSuchKernelError as error:
-            raise self._no_such_kernel(provider, error) from error
+            raise self._no_such_kernel(provider, kernel_name, error) from error
 
     async def get_async(self, name: str) -> KernelAttributes:
         """Return the attributes of one kernel type, as :meth:`get` does."""
         provider, kernel_name = self._resolve(name)
         try:
-            return await ask_async(provider, kernel_name, self._time_limit)
+            return (await ask_async(provider, kernel_name, self._time_limit))[1]
         except NoSuchKernelError as error:
-            raise self._no_such_kernel(provider, error) from error
+            raise self._no_such_kernel(provider, kernel_name, error) from error
 
     async def launch(
         self,
@@ -230,25 +229,18 @@ class KernelFinder:
         :raises KernelLaunchError: if the kernel cannot be started
         """
         registered, kernel_name = self._resolve(name)
-        provider = await registered.load_within_async(self._time_limit)
         try:
-            attributes = await ask_async(registered, kernel_name, self._time_limit)
+            kernel_name, attributes = await ask_async(registered, kernel_name, self._time_limit)
+            provider = await registered.load_within_async(self._time_limit)
             schema = attributes.get("launch_parameters")
             if schema is not None:
                 full_name = f"{registered.id}/{kernel_name}"
                 launch_params = await check_parameters(
                     full_name, schema, launch_params, self._allow_insecure
                 )
-            launch = partial(
-                launch_through, provider, cwd=cwd, launch_params=launch_params, options=options
-            )
-            try:
-                return await launch(kernel_name)
-            except NoSuchKernelError as error:
-                spelled = await respell(registered, kernel_name, self._time_limit, error)
-            return await launch(spelled)
+            return await launch_through(provider, kernel_name, cwd, launch_params, options)
         except NoSuchKernelError as error:
-            raise self._no_such_kernel(registered, error) from error
+            raise self._no_such_kernel(registered, kernel_name, error) from error
 
     def match(
         self,
@@ -346,11 +338,11 @@ class KernelFinder:
         return provider, kernel_name
 
     def _no_such_kernel(
-        self, provider: RegisteredProvider, error: NoSuchKernelError
+        self, provider: RegisteredProvider, kernel_name: str, error: NoSuchKernelError
     ) -> NoSuchKernelError:
         known = (f"{provider.id}/{name}" for name in error.known)
         allowed = (name for name in known if self._filter.objection(name) is None)
-        return NoSuchKernelError(f"{provider.id}/{error.name}", allowed, reason=error.reason)
+        return NoSuchKernelError(f"{provider.id}/{kernel_name}", allowed, reason=error.reason)
 
     async def _gather(self) -> list[Found]:
         listings = await gather(self._asked(), self._time_limit)

@@ -59,8 +59,10 @@ class Listing:
         return self._kernels.get(name.lower())
 
     def problem_of(self, name: str) -> Problem | None:
-        """Return what kept a kernel type out of the listing."""
-        return next((problem for problem in self._problems if problem.name == name), None)
+        """Return what kept the kernel type of a name out of the listing."""
+        wanted = name.lower()
+        named = (problem for problem in self._problems if problem.name is not None)
+        return next((problem for problem in named if str(problem.name).lower() == wanted), None)
 
     def start(self, when_ended: Callable[[], object]) -> None:
         """Ask the provider, in a thread.
@@ -138,7 +140,9 @@ class Listing:
             if isawaitable(found) or isinstance(found, AsyncIterable):
                 return cast("object", found)
             self._add_all(found)
-        except (KeyboardInterrupt, _ClosedError):
+        except _ClosedError:
+            return None
+        except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - reported
             self._fail(self.provider.fault("find_kernels", error))
@@ -156,7 +160,9 @@ class Listing:
                 self._add_problems()
             else:
                 self._add_all(found)
-        except (KeyboardInterrupt, anyio.get_cancelled_exc_class(), _ClosedError):
+        except _ClosedError:
+            return
+        except (KeyboardInterrupt, anyio.get_cancelled_exc_class()):
             raise
         except BaseException as error:  # noqa: BLE001 - reported
             self._fail(self.provider.fault("find_kernels", error))

@@ -48,6 +48,7 @@ class RegisteredProvider:
         self._loading = threading.Lock()
         self._provider: KernelProviderBase | None = None
         self._errand: Errand[Any] | None = None
+        self._hanging: Errand[Any] | None = None
 
     # Its metadata is slow to read, and of interest only when something is wrong.
     @cached_property
@@ -148,13 +149,14 @@ class RegisteredProvider:
         errand = Errand(function, f"kernel_mgmt provider {self.id}")
         if oldest is None or oldest.ended:
             self._errand = errand
-        elif oldest.age >= limit:
+        elif oldest is self._hanging or oldest.age >= limit:
             reason = f"it still hangs, after {oldest.age:.0f} s, and is not asked again meanwhile"
             raise ProviderLoadError(self.id, reason) from TimeoutError(reason)
         return errand
 
     def timeout_error(self, limit: float) -> ProviderLoadError:
-        """Make the error of a provider that does not answer within the limit."""
+        """Take note that the provider hangs, and make the error that says so."""
+        self._hanging = self._errand
         reason = f"it did not answer within {limit:g} s"
         error = ProviderLoadError(self.id, reason)
         error.__cause__ = TimeoutError(reason)

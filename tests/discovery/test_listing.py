@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from typing import Any
 
 import anyio
@@ -232,8 +233,11 @@ def test_a_name_that_comes_twice_is_listed_once(make_provider: MakeProvider) -> 
     assert [problem.name for problem in finder.problems] == ["X"]
 
 
-def test_the_problems_of_a_provider_itself_are_passed_on(make_provider: MakeProvider) -> None:
-    provider = make_provider("a", "x")
+@every_kind
+def test_the_problems_of_a_provider_itself_are_passed_on(
+    make_provider: MakeProvider, find_kernels: Callable[[], Any]
+) -> None:
+    provider = make_provider("a", find_kernels=find_kernels)
     problem = Problem("a", "it is broken", name="y", path="/y/kernel.json")
     type(provider).problems = (problem, "no problem")  # type: ignore[assignment]
     finder = KernelFinder([provider])
@@ -245,13 +249,34 @@ def test_the_problems_of_a_provider_itself_are_passed_on(make_provider: MakeProv
 def test_a_provider_that_hangs_delays_no_other(
     make_provider: MakeProvider, forever: threading.Event
 ) -> None:
-    hanging = make_provider("a", find_kernels=forever.wait)
+    def find_kernels() -> Iterator[Pair]:
+        forever.wait(5)
+        yield "late", {}
+
+    hanging = make_provider("a", find_kernels=find_kernels)
     finder = KernelFinder([hanging, make_provider("b", "x")], time_limit=20)
 
     first, _ = next(finder.find_kernels())
 
     assert first == "b/x"
     assert finder.problems == ()
+
+
+def test_a_provider_that_never_comes_to_an_end_is_stopped(make_provider: MakeProvider) -> None:
+    stopped = threading.Event()
+
+    def find_kernels() -> Iterator[Pair]:
+        try:
+            for number in count():
+                yield str(number), {}
+        finally:
+            stopped.set()
+
+    finder = KernelFinder([make_provider("a", find_kernels=find_kernels)], time_limit=0.05)
+
+    assert "a/0" in names_of(finder)
+    assert [problem.provider for problem in finder.problems] == ["a"]
+    assert stopped.wait(10)
 
 
 def test_a_provider_that_hangs_is_reported_with_what_it_had_listed(

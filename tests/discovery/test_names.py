@@ -285,7 +285,7 @@ async def test_a_launch_passes_everything_on(make_provider: MakeProvider, tmp_pa
     async def record(name: str, cwd: Any, launch_params: Any, *, options: Any = None) -> Any:
         return {"transport": "tcp", "passed": [name, cwd, launch_params, options]}, None
 
-    finder = KernelFinder([make_provider("a", launch=record)])
+    finder = KernelFinder([make_provider("a", "x", launch=record)])
     options = LaunchOptions(kernel_id="k")
 
     connection_info, manager = await finder.launch("a/x", tmp_path, {"n": 1}, options=options)
@@ -301,7 +301,7 @@ async def test_a_provider_of_the_plain_signature_launches(
     async def plain(name: str, cwd: Any, launch_params: Any) -> Any:
         return {"transport": "tcp", "kernel_name": name}, None
 
-    finder = KernelFinder([make_provider("a", launch=plain)])
+    finder = KernelFinder([make_provider("a", "x", launch=plain)])
 
     assert (await finder.launch("a/x", options=options))[0].get("kernel_name") == "x"
 
@@ -321,7 +321,7 @@ async def test_an_option_that_a_provider_cannot_take_is_an_error(
     async def plain(name: str, cwd: Any, launch_params: Any) -> Any:
         raise AssertionError("it is not launched")
 
-    finder = KernelFinder([make_provider("a", launch=plain)])
+    finder = KernelFinder([make_provider("a", "x", launch=plain)])
 
     with pytest.raises(LaunchOptionError) as raised:
         await finder.launch("a/x", options=options)
@@ -335,7 +335,7 @@ async def test_a_provider_may_take_its_options_among_other_keywords(
     async def take_all(name: str, cwd: Any, launch_params: Any, **rest: Any) -> Any:
         return {"transport": "tcp", "rest": rest}, None
 
-    finder = KernelFinder([make_provider("a", launch=take_all)])
+    finder = KernelFinder([make_provider("a", "x", launch=take_all)])
     options = LaunchOptions(kernel_id="k")
 
     assert (await finder.launch("a/x", options=options))[0].get("rest") == {"options": options}
@@ -348,7 +348,7 @@ async def test_a_launch_that_fails_raises_a_launch_error_with_the_cause(
     async def fail(*_: object) -> Any:
         fault()
 
-    finder = KernelFinder([make_provider("a", launch=fail)])
+    finder = KernelFinder([make_provider("a", "x", launch=fail)])
 
     with pytest.raises(KernelLaunchError, match=r"'a' raised .*: no network") as raised:
         await finder.launch("a/x")
@@ -364,7 +364,7 @@ async def test_an_error_of_kernel_mgmt_comes_out_of_a_launch_as_it_is(
     async def fail(*_: object) -> Any:
         raise error
 
-    finder = KernelFinder([make_provider("a", launch=fail)])
+    finder = KernelFinder([make_provider("a", "x", launch=fail)])
 
     with pytest.raises(KernelManagementError) as raised:
         await finder.launch("a/x")
@@ -379,7 +379,7 @@ async def test_a_launch_that_returns_something_else_is_an_error(
     async def strange(*_: object) -> Any:
         return returned
 
-    finder = KernelFinder([make_provider("a", launch=strange)])
+    finder = KernelFinder([make_provider("a", "x", launch=strange)])
 
     with pytest.raises(KernelLaunchError, match="not connection info with a manager"):
         await finder.launch("a/x")
@@ -389,7 +389,7 @@ async def test_a_launch_may_be_cancelled(make_provider: MakeProvider) -> None:
     async def hang(*_: object) -> Any:
         await anyio.sleep_forever()
 
-    finder = KernelFinder([make_provider("a", launch=hang)])
+    finder = KernelFinder([make_provider("a", "x", launch=hang)])
 
     with anyio.move_on_after(0.05) as scope:
         await finder.launch("a/x")
