@@ -85,7 +85,7 @@ class Message:
             raise ValueError(f"a message has at least 4 parts, not {len(parts)}")
         header = _decode_header(parts[0])
         parent = _decode_parent(parts[1])
-        self.channel = channel
+        self.channel: Channel = channel
         self.parts = parts
         self.msg_id = header.msg_id
         self.msg_type = header.msg_type

@@ -336,7 +336,13 @@ class KernelClient(KernelRequests):
         collect: bool = True,
         reply_of_death: Mapping[str, object] | None = None,
     ) -> Exchange:
-        msg_id, parts = self._factory.make(msg_type, content, header=header)
+        protocol4 = self._connection.protocol4
+        sent_type, sent = msg_type, content
+        if protocol4 is not None:
+            sent_type, sent = protocol4.request(msg_type, content)
+        msg_id, parts = self._factory.make(sent_type, sent, header=header)
+        if protocol4 is not None:
+            protocol4.sent(msg_id, content)
         answer = None
         if reply_of_death is not None:
             reply_type = msg_type.replace("_request", "_reply")

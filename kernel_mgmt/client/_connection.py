@@ -14,6 +14,7 @@ from kernel_mgmt.messages import Message
 
 from ._backlog import Backlog
 from ._exchange import Exchange
+from ._protocol4 import Protocol4, speaks_protocol_4
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import Buffer, KernelManagerABC, TransportABC
@@ -40,6 +41,7 @@ class Connection:
         self, transport: TransportABC, manager: KernelManagerABC | None, *, output_limit: int
     ) -> None:
         self.backlog = Backlog(output_limit)
+        self.protocol4: Protocol4 | None = None
         self.published = 0
         self.received = 0
         self.failure: Callable[[], Exception] | None = None
@@ -113,7 +115,7 @@ class Connection:
         self._transport = transport
         self._manager = manager
         self._dead = False
-        self.failure = None
+        self.failure = self.protocol4 = None
         self.published = self.received = 0
         if self._loop is not None:
             self._loop.check()
@@ -213,6 +215,11 @@ class Connection:
                     "dropped what came on %s: %s (further ones are counted)", channel, error
                 )
             return
+        if self.protocol4 is not None:
+            message = self.protocol4.received(message)
+        elif message.msg_type == "kernel_info_reply" and speaks_protocol_4(message):
+            self.protocol4 = Protocol4()
+            message = self.protocol4.received(message)
         exchange = self._pending.get(message.parent_id)
         if channel == "iopub":
             self.published += 1
