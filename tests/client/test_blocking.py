@@ -10,39 +10,20 @@ import pytest
 
 from kernel_mgmt import (
     BlockingKernelClient,
-    ConnectionInfo,
     KernelClient,
     KernelDiedError,
     KernelFinder,
-    KernelManagerABC,
     Message,
     run_kernel_blocking,
 )
-from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt_pyimport import IPykernelProvider
-from kernel_mgmt_spec import KernelSpecProvider
-from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher
-
-
-class FakeProvider(KernelSpecProvider):
-    """Offers one fake kernel, as ``fake/kernel``."""
-
-    id = "fake"
-
-    def __init__(self, *switches: str) -> None:
-        super().__init__(search_path=[])
-        self.switches = switches
-
-    async def launch(
-        self, name: str, cwd: object = None, launch_params: object = None, *, options: object = None
-    ) -> tuple[ConnectionInfo, KernelManagerABC]:
-        return await SubprocessIPCKernelLauncher(fake_kernel_argv(*self.switches)).launch()
+from tests.fake_provider import FakeProvider
 
 
 @pytest.fixture
 def client() -> Iterator[BlockingKernelClient]:
     finder = KernelFinder([FakeProvider()])
-    with run_kernel_blocking("fake/kernel", finder=finder) as client:
+    with run_kernel_blocking("fake/ipc", finder=finder) as client:
         yield client
 
 
@@ -179,7 +160,7 @@ def test_the_death_of_the_kernel_is_raised(client: BlockingKernelClient) -> None
 
 
 def test_a_blocking_client_goes_over_to_the_next_kernel(client: BlockingKernelClient) -> None:
-    with run_kernel_blocking("fake/kernel", finder=KernelFinder([FakeProvider()])) as other:
+    with run_kernel_blocking("fake/ipc", finder=KernelFinder([FakeProvider()])) as other:
         mine, my_manager = client.connection_info, client.manager
         client.reconnect(other.connection_info)
         client.wait_for_ready(10)

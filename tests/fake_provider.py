@@ -1,0 +1,41 @@
+"""A provider of fake kernels, for tests of what stands above the providers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernel_mgmt import (
+    ConnectionInfo,
+    KernelAttributes,
+    KernelManagerABC,
+    KernelProviderBase,
+    LaunchOptions,
+)
+from kernel_mgmt.testing import fake_kernel_argv
+from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher, SubprocessKernelLauncher
+
+LAUNCHERS = {"tcp": SubprocessKernelLauncher, "ipc": SubprocessIPCKernelLauncher}
+
+
+class FakeProvider(KernelProviderBase):
+    """Offers fake kernels over tcp and ipc, with some switches."""
+
+    id = "fake"
+
+    def __init__(self, *switches: str) -> None:
+        self.switches = switches
+
+    def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
+        for transport in LAUNCHERS:
+            yield transport, {}
+
+    async def launch(
+        self,
+        name: str,
+        cwd: object = None,
+        launch_params: object = None,
+        *,
+        options: LaunchOptions | None = None,
+    ) -> tuple[ConnectionInfo, KernelManagerABC]:
+        argv = fake_kernel_argv(*self.switches)
+        return await LAUNCHERS[name](argv, options=options).launch()
