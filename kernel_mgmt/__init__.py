@@ -33,7 +33,14 @@ if TYPE_CHECKING:
         start_kernel_async,
         start_kernel_blocking,
     )
-    from .types import ConnectionInfo, ExitStatus, KernelAttributes, LaunchOptions, Problem
+    from .types import (
+        ConnectionInfo,
+        ExitStatus,
+        KernelAttributes,
+        LaunchOptions,
+        Problem,
+        ResourceLimits,
+    )
 
 __all__ = (
     "BlockingKernelClient",
@@ -60,6 +67,7 @@ __all__ = (
     "Problem",
     "ProviderLoadError",
     "Request",
+    "ResourceLimits",
     "StartupTimeoutError",
     "UnknownProviderError",
     "__version__",
@@ -85,7 +93,7 @@ _MODULE_OF = {
         "UnknownProviderError",
         "messages": "Message",
         "start": "run_kernel_async run_kernel_blocking start_kernel_async start_kernel_blocking",
-        "types": "ConnectionInfo ExitStatus KernelAttributes LaunchOptions Problem",
+        "types": "ConnectionInfo ExitStatus KernelAttributes LaunchOptions Problem ResourceLimits",
     }.items()
     for name in names.split()
 }

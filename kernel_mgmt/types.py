@@ -61,13 +61,21 @@ class ExitStatus:
     :ivar code: the exit code; ``None`` when a signal ended the process, or when it is not known
     :ivar signal: the number of the signal that ended the process, or ``None``
     :ivar tail: the last lines that the kernel wrote to its stdout and stderr
+    :ivar limit: the field of :class:`ResourceLimits` that ended the kernel; ``None`` if none did, or
+        if that cannot be told. The system tells it of ``cpu_time``; of ``memory`` and
+        ``open_files``, that the tail names the error which a struck limit causes
     """
 
     code: int | None = None
     signal: int | None = None
     tail: str = ""
+    limit: str | None = None
 
     def __str__(self) -> str:
+        how = self._how()
+        return how if self.limit is None else f"{how}, for its limit of {self.limit}"
+
+    def _how(self) -> str:
         if self.signal is not None:
             from signal import Signals
 
@@ -76,6 +84,21 @@ class ExitStatus:
             except ValueError:
                 return f"killed by signal {self.signal}"
         return "exit code unknown" if self.code is None else f"exit code {self.code}"
+
+
+@dataclass(frozen=True)
+class ResourceLimits:
+    """What a kernel may use; each of its processes may use as much.
+
+    :ivar memory: the data of a process, in bytes: what it has allocated, not what it has mapped
+        from files or reserved
+    :ivar cpu_time: in seconds
+    :ivar open_files: the number of descriptors of a process, sockets among them
+    """
+
+    memory: int | None = None
+    cpu_time: int | None = None
+    open_files: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,7 @@ class LaunchOptions:
     :ivar encryption: ``"disabled"``, ``"required"``, or ``"auto"`` to encrypt over tcp what a kernel
         can that says so
     :ivar kernel_id: the id that the manager bears; made up when ``None``
+    :ivar limits: what the kernel may use
     """
 
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -95,6 +119,7 @@ class LaunchOptions:
     transport: Literal["auto", "tcp", "ipc"] = "auto"
     encryption: Literal["auto", "required", "disabled"] = "auto"
     kernel_id: str | None = None
+    limits: ResourceLimits | None = None
 
 
 @dataclass(frozen=True)

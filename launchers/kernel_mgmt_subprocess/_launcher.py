@@ -19,11 +19,12 @@ from kernel_mgmt.abc import KernelLauncherABC
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt.parameters import fill_argv, fill_env
 from kernel_mgmt.paths import make_runtime_dir
-from kernel_mgmt.types import ConnectionInfo, LaunchOptions, LaunchParams
+from kernel_mgmt.types import ConnectionInfo, LaunchOptions, LaunchParams, ResourceLimits
 
 from ._carriers import KERNEL_ID_VARIABLE
 from ._connection_file import new_connection_info, write_connection_file
 from ._files import open_new_file, remove_files
+from ._limits import check_limits, set_limits
 from ._manager import KernelManager
 from ._spawn import end_process, spawn
 
@@ -81,6 +82,7 @@ class SubprocessLauncher(KernelLauncherABC):
         self.launch_params = dict(launch_params or {})
         self.interrupt_mode = interrupt_mode
         self.encrypt = encrypt or self.options.encryption == "required"
+        self.limits = self.options.limits or ResourceLimits()
         self.resource_dir = None if resource_dir is None else fspath(resource_dir)
         self.kernel_name = kernel_name
         self.kernel_id = self.options.kernel_id or str(uuid4())
@@ -169,6 +171,8 @@ class SubprocessLauncher(KernelLauncherABC):
         log_file = os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.log")
         popen = self._spawn(popen_kwargs, log_file)
         self._undo.callback(end_process, popen)
+        with self._errors_in("The limits of the kernel cannot be set"):
+            set_limits(popen.pid, self.limits)
         logger.debug("Kernel %s is process %d", self.kernel_id, popen.pid)
         manager = KernelManager(
             popen,
@@ -180,6 +184,7 @@ class SubprocessLauncher(KernelLauncherABC):
             log_file=log_file,
             argv=popen_kwargs["args"],
             held_ports=self._held_ports,
+            limits=self.limits,
         )
         return connection_info, manager
 
@@ -209,6 +214,7 @@ class SubprocessLauncher(KernelLauncherABC):
         if not _KERNEL_ID.fullmatch(self.kernel_id):
             reason = f"{self.kernel_id!r} has characters other than letters, digits and '.-_'"
             raise LaunchOptionError("kernel_id", reason)
+        check_limits(self.limits)
         if not self.kernel_cmd:
             raise KernelLaunchError("The kernel has an empty command")
         if self.cwd is not None and not os.path.isdir(self.cwd):

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from kernel_mgmt.abc import KernelManagerABC
 from kernel_mgmt.exceptions import InterruptUnsupportedError
-from kernel_mgmt.types import ConnectionInfo, ExitStatus
+from kernel_mgmt.types import ConnectionInfo, ExitStatus, ResourceLimits
 
 from ._files import remove_files
 from ._process import KernelProcess
@@ -38,6 +38,7 @@ class KernelManager(KernelManagerABC):
     :param argv: the command that started the kernel
     :param held_ports: sockets that keep the kernel's ports from others, closed when the kernel is
         ready, at its end, or by :meth:`cleanup`
+    :param limits: what the kernel may use
 
     :ivar argv: the command that started the kernel
     """
@@ -54,6 +55,7 @@ class KernelManager(KernelManagerABC):
         log_file: str | None = None,
         argv: Sequence[str] = (),
         held_ports: Iterable[socket.socket] = (),
+        limits: ResourceLimits | None = None,
     ) -> None:
         self.kernel_id = str(uuid4()) if kernel_id is None else kernel_id
         self.interrupt_mode = interrupt_mode
@@ -62,7 +64,9 @@ class KernelManager(KernelManagerABC):
         self.argv = list(argv)
         self._files = [*(files_to_cleanup or ()), *([log_file] if log_file is not None else ())]
         self._win_interrupt_evt = win_interrupt_evt
-        self._process = KernelProcess(popen, self.kernel_id, log_file, list(held_ports))
+        self._process = KernelProcess(
+            popen, self.kernel_id, log_file, list(held_ports), limits=limits
+        )
 
     @property
     def pid(self) -> int:

@@ -13,11 +13,12 @@ from subprocess import Popen
 from threading import Lock
 from typing import Literal
 
-from kernel_mgmt.types import ExitStatus
+from kernel_mgmt.types import ExitStatus, ResourceLimits
 
 from ._carriers import kill_carriers
 from ._exit_watch import Descriptor, ExitWatch, watch_exit
 from ._files import read_tail
+from ._limits import find_struck_limit
 from ._ports import release_ports
 
 
@@ -28,6 +29,7 @@ class KernelProcess:
     :param log_file: where the process writes its stdout and stderr
     :param held_ports: sockets that are closed at the end, if not before
     :param watch_exit: how the end of the process is learned of
+    :param limits: what the process may use
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class KernelProcess:
         log_file: str | None,
         held_ports: list[socket.socket],
         watch_exit: Callable[[Popen[bytes]], ExitWatch] = watch_exit,
+        limits: ResourceLimits | None = None,
     ) -> None:
         self._popen = popen
         self._kernel_id = kernel_id
         self._log_file = log_file
         self._held_ports = held_ports
+        self._limits = limits or ResourceLimits()
         self._owner = os.getpid()
         self._lock = Lock()
         self._leads_group = _leads_group(popen.pid)
@@ -130,7 +134,7 @@ class KernelProcess:
         kill_carriers(self._kernel_id)
         code = self._popen.wait()
         tail = read_tail(self._log_file) if self._log_file is not None else ""
-        self.exit_status = _exit_status(None if leader == "lost" else code, tail)
+        self.exit_status = _exit_status(None if leader == "lost" else code, tail, self._limits)
         release_ports(self._held_ports)
         self._watch.close()
 
@@ -171,7 +175,8 @@ def _state_of(popen: Popen[bytes]) -> Literal["running", "zombie", "reaped", "lo
     return "running" if result is None else "zombie"
 
 
-def _exit_status(code: int | None, tail: str) -> ExitStatus:
-    if code is not None and code < 0:
-        return ExitStatus(signal=-code, tail=tail)
-    return ExitStatus(code=code, tail=tail)
+def _exit_status(code: int | None, tail: str, limits: ResourceLimits) -> ExitStatus:
+    signum = -code if code is not None and code < 0 else None
+    code = code if signum is None else None
+    limit = find_struck_limit(signum, code, tail, limits)
+    return ExitStatus(code=code, signal=signum, tail=tail, limit=limit)

@@ -12,13 +12,21 @@ from typing import TypeAlias
 from uuid import uuid4
 
 import pytest
+import zmq
 
+from kernel_mgmt.transports.zmq import zmq_context
 from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher, SubprocessKernelLauncher
 
 Launcher: TypeAlias = type[SubprocessKernelLauncher] | type[SubprocessIPCKernelLauncher]
 
 _SECONDS_TO_VANISH = 5.0
 _MARK = "KERNEL_MGMT_TEST"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def started_zmq() -> None:
+    """Start the threads of libzmq, which keep some descriptors for as long as the process lives."""
+    zmq_context().socket(zmq.PAIR).close()
 
 
 @pytest.fixture

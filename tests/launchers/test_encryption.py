@@ -17,7 +17,6 @@ import zmq
 from kernel_mgmt.client import KernelClient
 from kernel_mgmt.exceptions import KernelLaunchError
 from kernel_mgmt.testing import fake_kernel_argv
-from kernel_mgmt.transports.zmq import zmq_context
 from kernel_mgmt.types import ConnectionInfo, LaunchOptions
 from kernel_mgmt_subprocess import (
     KernelManager,
@@ -36,12 +35,6 @@ Launch: TypeAlias = Callable[..., Awaitable[tuple[ConnectionInfo, KernelManager]
 
 IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 SAYS_CURVE: Any = {"supported_encryption": ["curve"]}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def started_zmq() -> None:
-    """Start the threads of libzmq, which keep some descriptors for as long as the process lives."""
-    zmq_context().socket(zmq.PAIR).close()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pytest
 from kernel_mgmt.client import KernelClient
 from kernel_mgmt.exceptions import InterruptUnsupportedError
 from kernel_mgmt.testing import fake_kernel_argv
-from kernel_mgmt.transports.zmq import zmq_context
 from kernel_mgmt.types import ExitStatus
 from kernel_mgmt_subprocess import SubprocessKernelLauncher, make_launcher
 
@@ -27,12 +26,6 @@ Start: TypeAlias = Callable[..., Awaitable[KernelClient]]
 
 XPYTHON = ["python", "-m", "xpython_launcher", "-f", "{connection_file}", "--raw"]
 DIES_OF_SIGINT = fake_kernel_argv("--sigint", "die")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def started_zmq() -> None:
-    """Start the threads of libzmq, which keep some descriptors for as long as the process lives."""
-    zmq_context().socket(0).close()
 
 
 @pytest.fixture
@@ -67,6 +60,9 @@ async def test_a_kernel_that_sigint_would_end_may_be_interrupted_by_message(star
     client = await start(DIES_OF_SIGINT, {"kernel_mgmt": {"interrupt_mode": "message"}})
     with anyio.fail_after(10):
         request = client.execute("sleep 60")
+        async for message in request:
+            if message.msg_type == "execute_input":
+                break
         reply = await client.interrupt()
         interrupted = await request
 
