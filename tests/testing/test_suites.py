@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,8 +35,8 @@ CAUGHT_BY = [
     ("TestForgetsTheOptions", "test_an_option_is_heeded_or_refused"),
     ("TestLeavesACancelledLaunch", "test_a_launch_that_is_cancelled_leaves_nothing"),
     ("TestLeavesAProcess", "test_the_next_listing_is_the_same"),
-    ("TestRaisesAnything", "test_a_program_that_is_not_there_is_a_launch_error"),
-    ("TestLeavesAFileOfAFailedLaunch", "test_a_program_that_is_not_there_is_a_launch_error"),
+    ("TestRaisesAnything", "test_a_program_that_is_not_there_is_told"),
+    ("TestLeavesAFileOfAFailedLaunch", "test_a_program_that_is_not_there_is_told"),
     ("TestLaunchesAnother", "test_a_launched_kernel_answers"),
     ("TestLaunchesAnother", "test_two_kernels_run_side_by_side"),
     ("TestLaunchesAnother", "test_each_launch_has_a_kernel_id_and_a_key_of_its_own"),
@@ -146,3 +147,27 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
+
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "testing.md"
+
+
+def test_the_reference_has_every_switch_of_the_fake_kernel() -> None:
+    shown = run("from kernel_mgmt.testing.fake_kernel import main; main(['--help'])").stdout
+    switches = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE))
+    documented = set(re.findall(r"^\| `(--[a-z-]+)", REFERENCE.read_text(), re.MULTILINE))
+
+    assert switches != set()
+    assert documented == switches
+
+
+def test_the_reference_has_every_command_of_the_fake_kernel() -> None:
+    import kernel_mgmt.testing._fake_commands as module
+
+    assert module.__doc__ is not None
+    commands = set(re.findall(r"^``(\w+)", module.__doc__, re.MULTILINE))
+    table = REFERENCE.read_text().partition("| command | effect |")[2]
+    documented = set(re.findall(r"^\| `(\w+)", table, re.MULTILINE))
+
+    assert commands != set()
+    assert documented == commands
