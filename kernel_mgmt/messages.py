@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -139,8 +139,13 @@ class Message:
         try:
             return self._decoded[index]
         except KeyError:
-            value: JSONDict = self._decoded.setdefault(index, decode(self.parts[index]) or {})
-            return value
+            value = decode(self.parts[index])
+            if value is None:  # xeus sends `null` where others send `{}`
+                value = {}
+            if not isinstance(value, dict):
+                raise ValueError(f"a part of a message is no object: {value!r:.100}") from None
+            part = self._decoded[index] = cast("JSONDict", value)
+            return part
 
 
 class MessageFactory:

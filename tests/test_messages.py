@@ -45,6 +45,13 @@ def test_content_that_is_not_json_is_refused_when_it_is_looked_at() -> None:
         _ = message.content
 
 
+def test_content_that_is_no_object_is_refused_when_it_is_looked_at() -> None:
+    message = received(content="[1]")
+
+    with pytest.raises(ValueError, match="no object"):
+        _ = message.content
+
+
 def test_content_may_hold_what_json_lacks() -> None:
     message = received(content='{"a": NaN, "b": -Infinity, "c": "\\ud800"}')
 

@@ -59,6 +59,8 @@ class KernelClient(KernelRequests):
     :param username: the name that goes into every header; the user's when ``None``
     :param output_limit: how many bytes of output may wait to be consumed; past it the request that
         holds most of them raises :exc:`OutputOverflowError`
+    :param use_heartbeat: how often the kernel's heartbeat is asked for, in seconds; never when
+        ``None``
     :raises ValueError: if the connection info lacks something, or names an unknown transport
     """
 
@@ -70,12 +72,16 @@ class KernelClient(KernelRequests):
         session: str | None = None,
         username: str | None = None,
         output_limit: int = 1_000_000_000,
+        use_heartbeat: float | None = None,
     ) -> None:
         self.connection_info = connection_info
         self.manager = manager
         self.kernel_info_dict: JSONDict | None = None
         self._factory = MessageFactory(session, username)
-        self._connection = Connection(self._make_transport(), manager, output_limit=output_limit)
+        self._heartbeat = use_heartbeat
+        self._connection = Connection(
+            self._make_transport(), manager, output_limit=output_limit, heartbeat=use_heartbeat
+        )
         self._closed = False
 
     @classmethod
@@ -123,6 +129,15 @@ class KernelClient(KernelRequests):
     def owned_kernel(self) -> bool:
         """Whether the client has the manager of its kernel."""
         return self.manager is not None
+
+    @property
+    def is_beating(self) -> bool | None:
+        """Whether the kernel's heartbeat is heard; ``None`` without ``use_heartbeat``.
+
+        It is a hint and no more: some kernels do not answer while they are busy, and others go on
+        answering when nothing else of them works.
+        """
+        return None if self._heartbeat is None else self._connection.is_beating
 
     async def is_alive(self) -> bool:
         """Whether the kernel runs, as far as this client can tell."""
@@ -375,7 +390,10 @@ class KernelClient(KernelRequests):
 
     def _make_transport(self) -> TransportABC:
         return make_transport(
-            self.connection_info, session=self.session, starting=self.manager is not None
+            self.connection_info,
+            session=self.session,
+            starting=self.manager is not None,
+            heartbeat=self._heartbeat is not None,
         )
 
     def _is_pending(self, msg_id: str) -> bool:

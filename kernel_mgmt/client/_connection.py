@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakSet
 
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 # and for so long at most (seconds).
 _QUIET = 0.05
 _QUIET_MOST = 2.0
+# So many beats in a row may stay unanswered.
+_BEATS_MISSED = 3
 
 
 class Connection:
@@ -38,7 +41,12 @@ class Connection:
     """
 
     def __init__(
-        self, transport: TransportABC, manager: KernelManagerABC | None, *, output_limit: int
+        self,
+        transport: TransportABC,
+        manager: KernelManagerABC | None,
+        *,
+        output_limit: int,
+        heartbeat: float | None = None,
     ) -> None:
         self.backlog = Backlog(output_limit)
         self.protocol4: Protocol4 | None = None
@@ -49,6 +57,8 @@ class Connection:
         self._manager = manager
         self._loop: EventLoop | None = None
         self._dead = False
+        self._heartbeat = heartbeat
+        self._last_beat = 0.0
         self._malformed = 0
         self._pending: dict[str, Exchange] = {}
         self._collecting: WeakSet[Exchange] = WeakSet()
@@ -64,6 +74,12 @@ class Connection:
     def ready(self) -> bool:
         """Whether something was published, and the kernel can reach the client on every channel."""
         return self.published > 0 and self._transport.connected
+
+    @property
+    def is_beating(self) -> bool:
+        """Whether the heartbeat was answered of late, or has not been due for long."""
+        beats = 0 if self._heartbeat is None else self._heartbeat * _BEATS_MISSED
+        return self.failure is None and monotonic() - self._last_beat <= beats
 
     def open(self) -> None:
         """Bind to the running event loop, at first use; later only make sure that it is the same.
@@ -184,6 +200,25 @@ class Connection:
         self._transport.open(self._receive, self._transport_ended, watch)
 
     async def _watch(self, transport: TransportABC, manager: KernelManagerABC | None) -> None:
+        if self._heartbeat is None:
+            await self._watch_for_death(transport, manager)
+            return
+        from anyio import create_task_group
+
+        async with create_task_group() as tasks:
+            tasks.start_soon(self._beat, transport, self._heartbeat)
+            await self._watch_for_death(transport, manager)
+
+    async def _beat(self, transport: TransportABC, interval: float) -> None:
+        assert self._loop is not None
+        self._last_beat = monotonic()
+        while transport is self._transport and self.failure is None:
+            transport.send("hb", [b"ping"])
+            await self._loop.wait([], interval)
+
+    async def _watch_for_death(
+        self, transport: TransportABC, manager: KernelManagerABC | None
+    ) -> None:
         """Wait for the death of the kernel, read what it had sent, and fail what is pending."""
         if manager is None:
             return
@@ -205,9 +240,12 @@ class Connection:
                 return
 
     def _receive(self, channel: Channel, parts: Sequence[Buffer]) -> None:
+        if channel == "hb":
+            self._last_beat = monotonic()
+            return
         self.received += 1
         try:
-            message = Message(channel, parts)
+            message = self._read(channel, parts)
         except (ValueError, RecursionError) as error:
             self._malformed += 1
             if self._malformed == 1:
@@ -215,11 +253,6 @@ class Connection:
                     "dropped what came on %s: %s (further ones are counted)", channel, error
                 )
             return
-        if self.protocol4 is not None:
-            message = self.protocol4.received(message)
-        elif message.msg_type == "kernel_info_reply" and speaks_protocol_4(message):
-            self.protocol4 = Protocol4()
-            message = self.protocol4.received(message)
         exchange = self._pending.get(message.parent_id)
         if channel == "iopub":
             self.published += 1
@@ -235,6 +268,14 @@ class Connection:
             self._call_handlers(channel, message)
         if self._watchers:
             self._tell_watchers()
+
+    def _read(self, channel: Channel, parts: Sequence[Buffer]) -> Message:
+        message = Message(channel, parts)
+        if self.protocol4 is None:
+            if message.msg_type != "kernel_info_reply" or not speaks_protocol_4(message):
+                return message
+            self.protocol4 = Protocol4()
+        return self.protocol4.received(message)
 
     def _overflow(self) -> None:
         """Let the request that holds most know that it holds too much; the others go on."""

@@ -12,19 +12,26 @@ __all__ = ("make_transport",)
 
 
 def make_transport(
-    connection_info: ConnectionInfo, *, session: str, starting: bool = False
+    connection_info: ConnectionInfo,
+    *,
+    session: str,
+    starting: bool = False,
+    heartbeat: bool = False,
 ) -> TransportABC:
     """Make the transport that a connection info asks for.
 
     :param session: the id of the client's session, by which the kernel tells its clients apart
     :param starting: whether the kernel is on its way up, so that connecting is tried often
+    :param heartbeat: whether the channel ``hb`` will be used
     :raises ValueError: if the connection info names no known transport or lacks something
     """
     transport = connection_info.get("transport", "tcp")
     if transport in ("tcp", "ipc"):
         from .zmq import ZMQTransport
 
-        return ZMQTransport(connection_info, session=session, starting=starting)
+        return ZMQTransport(
+            connection_info, session=session, starting=starting, heartbeat=heartbeat
+        )
     raise ValueError(
         f"the transport {transport!r} of the connection info is unknown; use tcp or ipc"
     )

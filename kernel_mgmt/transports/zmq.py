@@ -36,6 +36,7 @@ _SOCKET_TYPES: dict[Channel, int] = {
     "control": zmq.DEALER,
     "stdin": zmq.DEALER,
     "iopub": zmq.SUB,
+    "hb": zmq.DEALER,
 }
 _CHANNELS: tuple[Channel, ...] = ("control", "shell", "stdin", "iopub")
 # The reader lets the loop breathe after so many messages or so long a time in seconds.
@@ -70,19 +71,24 @@ class ZMQTransport(TransportABC):
     :param session: the id of the client's session, the routing id of its sockets
     :param starting: whether the kernel is on its way up: connecting is then tried every few
         milliseconds, where it is otherwise tried ever more rarely
+    :param heartbeat: whether there is a socket for the channel ``hb``
     :raises ValueError: if the connection info lacks something, or asks for an encryption that this
         libzmq does not have
     """
 
     def __init__(
-        self, connection_info: ConnectionInfo, *, session: str, starting: bool = False
+        self,
+        connection_info: ConnectionInfo,
+        *,
+        session: str,
+        starting: bool = False,
+        heartbeat: bool = False,
     ) -> None:
         key = connection_info.get("key", "")
         scheme = connection_info.get("signature_scheme", "hmac-sha256")
         self._signer = Signer(key.encode(), scheme)
-        self._addresses: dict[Channel, str] = {
-            channel: _address(connection_info, channel) for channel in _CHANNELS
-        }
+        channels: tuple[Channel, ...] = (*_CHANNELS, "hb") if heartbeat else _CHANNELS
+        self._addresses = {channel: _address(connection_info, channel) for channel in channels}
         self._curve = _curve_keys(connection_info)
         self._session = session
         self._starting = starting
@@ -121,7 +127,9 @@ class ZMQTransport(TransportABC):
         socket = self._sockets.get(channel)
         if socket is None or self._loop is None:
             raise ClientClosedError
-        socket.send_multipart(self._signer.frames(parts), zmq.NOBLOCK, copy=_small(parts))
+        # The heartbeat is an echo, and not signed; an empty frame stands before it.
+        frames = [b"", *parts] if channel == "hb" else self._signer.frames(parts)
+        socket.send_multipart(frames, zmq.NOBLOCK, copy=_small(parts))
         if _events(socket) & zmq.POLLIN:
             self._loop.call_soon(partial(self._drain_on, channel, socket))
 
@@ -165,7 +173,7 @@ class ZMQTransport(TransportABC):
             socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MOST)
         if channel == "iopub":
             socket.setsockopt(zmq.SUBSCRIBE, b"")
-        else:
+        elif channel != "hb":
             # The kernel asks for input on stdin under the routing id that a request had on shell.
             socket.setsockopt(zmq.ROUTING_ID, self._session.encode())
         if channel == "stdin":
@@ -216,6 +224,9 @@ class ZMQTransport(TransportABC):
             frame = socket.recv(zmq.NOBLOCK, copy=False)
             frames.append(frame.bytes if len(frame) < _COPY_LIMIT else frame.buffer)
             more = frame.more
+        if channel == "hb":
+            self._received(channel, frames)
+            return
         try:
             parts = self._signer.parse(frames)
         except WireError as error:
