@@ -88,7 +88,9 @@ class ZMQTransport(TransportABC):
         scheme = connection_info.get("signature_scheme", "hmac-sha256")
         self._signer = Signer(key.encode(), scheme)
         channels: tuple[Channel, ...] = (*_CHANNELS, "hb") if heartbeat else _CHANNELS
-        self._addresses = {channel: _address(connection_info, channel) for channel in channels}
+        self._addresses: dict[Channel, str] = {
+            channel: _address(connection_info, channel) for channel in channels
+        }
         self._curve = _curve_keys(connection_info)
         self._session = session
         self._starting = starting
