@@ -112,6 +112,10 @@ class LaunchOptions:
         can that says so
     :ivar kernel_id: the id that the manager bears; made up when ``None``
     :ivar limits: what the kernel may use
+    :ivar connection_info: that of a kernel which has ended and was cleaned up, for the new one to
+        listen where it did, with the same keys
+    :ivar restart: whether the kernel takes the place of one that has ended, for providers that can
+        make use of what that one had
     """
 
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -120,6 +124,9 @@ class LaunchOptions:
     encryption: Literal["auto", "required", "disabled"] = "auto"
     kernel_id: str | None = None
     limits: ResourceLimits | None = None
+    # It holds keys, which belong into no log.
+    connection_info: ConnectionInfo | None = field(default=None, repr=False)
+    restart: bool = False
 
 
 @dataclass(frozen=True)

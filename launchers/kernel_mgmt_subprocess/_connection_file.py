@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from secrets import token_hex
 
+from kernel_mgmt.exceptions import LaunchOptionError
 from kernel_mgmt.types import ConnectionInfo
 
 from ._files import open_new_file, remove_files
@@ -41,6 +42,38 @@ def new_connection_info(
         connection_info["curve_publickey"] = public.decode()
         connection_info["curve_secretkey"] = secret.decode()
     return connection_info
+
+
+def check_connection_info(connection_info: ConnectionInfo, transport: str, encryption: str) -> None:
+    """Make sure that a kernel can be started with a connection info that was used before.
+
+    :param encryption: what the options of the launch say of it
+    :raises LaunchOptionError: if it lacks something, or fits neither the transport nor the options
+    """
+    missing = [name for name in (*PORT_NAMES, "ip", "key") if not connection_info.get(name)]
+    encrypted = "curve_secretkey" in connection_info
+    reason = None
+    if connection_info["transport"] != transport:
+        reason = f"it is for {connection_info['transport']}, and the launch for {transport}"
+    elif missing:
+        reason = f"it has no {', '.join(missing)}"
+    elif encryption == "required" and not encrypted:
+        reason = "it has no keys for the encryption that is required"
+    elif encryption == "disabled" and encrypted:
+        reason = "it has keys for an encryption that is disabled"
+    if reason is not None:
+        raise LaunchOptionError("connection_info", reason)
+
+
+def ports_of(connection_info: ConnectionInfo) -> list[int]:
+    """Return the ports in the order of :data:`PORT_NAMES`; 0 for one that is missing."""
+    return [
+        connection_info.get("shell_port", 0),
+        connection_info.get("iopub_port", 0),
+        connection_info.get("stdin_port", 0),
+        connection_info.get("control_port", 0),
+        connection_info.get("hb_port", 0),
+    ]
 
 
 def write_connection_file(path: str, connection_info: ConnectionInfo) -> None:

@@ -13,6 +13,7 @@ from ._connection_file import PORT_NAMES
 from ._files import remove_files
 from ._launcher import SubprocessLauncher
 
+_PREFIX = "ipc-"
 # The size of sun_path without its final zero: 108 bytes on Linux, 104 on macOS and the BSDs.
 MAXIMUM_SOCKET_PATH = 107 if sys.platform == "linux" else 103
 
@@ -33,7 +34,10 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
     socket_path_limit = MAXIMUM_SOCKET_PATH
 
     def make_ports(self) -> dict[str, int]:
-        """Make the directory of the sockets, and return the numbers that end their names."""
+        """Make the directory of the sockets, and return the numbers that end their names.
+
+        That of the connection info that is to be used again is made again.
+        """
         self._socket_dir = self._make_socket_dir()
         self._undo.callback(remove_files, [self._socket_dir])
         return {name: number for number, name in enumerate(PORT_NAMES, start=1)}
@@ -49,9 +53,20 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
         super()._check()
         if self.ip is not None:
             raise LaunchOptionError("ip", f"{type(self).__name__} makes up the path of its sockets")
+        given = self.options.connection_info
+        if given is not None and not _is_ours(given.get("ip", "")):
+            # All that is in the directory will be removed.
+            reason = f"its sockets are in no directory that {type(self).__name__} has made"
+            raise LaunchOptionError("connection_info", reason)
 
     def _make_socket_dir(self) -> str:
-        name = f"ipc-{token_hex(6)}"
+        given = self.options.connection_info
+        if given is not None:
+            directory = os.path.dirname(given.get("ip", ""))
+            with self._errors_in("The directory of the sockets cannot be made again"):
+                os.mkdir(directory, 0o700)
+            return directory
+        name = f"{_PREFIX}{token_hex(6)}"
         for parent in (self.runtime_dir, *_temporary_directories()):
             directory = os.path.join(parent, name)
             if _longest_socket_path(directory) <= self.socket_path_limit:
@@ -60,6 +75,12 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
                 return directory
         reason = f"No directory, {self.runtime_dir!r} neither, has a path short enough for sockets"
         raise KernelLaunchError(reason, argv=self.kernel_cmd)
+
+
+def _is_ours(prefix: str) -> bool:
+    directory = os.path.dirname(prefix)
+    name = os.path.basename(directory)
+    return prefix == _socket_prefix(directory) and name.startswith(_PREFIX)
 
 
 def _socket_prefix(directory: str) -> str:

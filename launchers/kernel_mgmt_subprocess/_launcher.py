@@ -22,7 +22,7 @@ from kernel_mgmt.paths import make_runtime_dir
 from kernel_mgmt.types import ConnectionInfo, LaunchOptions, LaunchParams, ResourceLimits
 
 from ._carriers import KERNEL_ID_VARIABLE
-from ._connection_file import new_connection_info, write_connection_file
+from ._connection_file import check_connection_info, new_connection_info, write_connection_file
 from ._files import open_new_file, remove_files
 from ._limits import check_limits, set_limits
 from ._manager import KernelManager
@@ -108,16 +108,21 @@ class SubprocessLauncher(KernelLauncherABC):
     def make_connection_file(self) -> tuple[str, ConnectionInfo]:
         """Find ports, make a key, and write both to a new file in the runtime directory.
 
+        Ports and keys are those of the connection info that is to be used again, if there is one.
+
         :return: the path of the file, and its content
         """
         ports = self.make_ports()
-        connection_info = new_connection_info(
-            self.transport,
-            self._address(),
-            ports,
-            self.kernel_name or "",
-            encrypt=self.encrypt,
-        )
+        if self.options.connection_info is not None:
+            connection_info = self.options.connection_info.copy()
+        else:
+            connection_info = new_connection_info(
+                self.transport,
+                self._address(),
+                ports,
+                self.kernel_name or "",
+                encrypt=self.encrypt,
+            )
         path = os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.json")
         with self._errors_in("The connection file cannot be written"):
             write_connection_file(path, connection_info)
@@ -215,6 +220,10 @@ class SubprocessLauncher(KernelLauncherABC):
             reason = f"{self.kernel_id!r} has characters other than letters, digits and '.-_'"
             raise LaunchOptionError("kernel_id", reason)
         check_limits(self.limits)
+        if self.options.connection_info is not None:
+            check_connection_info(
+                self.options.connection_info, self.transport, self.options.encryption
+            )
         if not self.kernel_cmd:
             raise KernelLaunchError("The kernel has an empty command")
         if self.cwd is not None and not os.path.isdir(self.cwd):

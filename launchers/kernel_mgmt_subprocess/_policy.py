@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any, cast
 
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
-from kernel_mgmt.types import KernelAttributes, LaunchOptions, LaunchParams
+from kernel_mgmt.types import ConnectionInfo, KernelAttributes, LaunchOptions, LaunchParams
 
 from ._families import KernelFamily, find_family
 from ._ipc import SubprocessIPCKernelLauncher
@@ -51,7 +51,8 @@ def make_launcher(
     argv, metadata = attributes.get("argv", []), attributes.get("metadata", {})
     chosen = _settings_of(settings or LaunchSettings(), kernel_name, metadata, argv)
     family = find_family(argv) if argv else None
-    transport = _choose_transport(options.transport, chosen.get("transport", "auto"), family)
+    asked = _first_choice(options.transport, _transport_of(options.connection_info))
+    transport = _choose_transport(asked, chosen.get("transport", "auto"), family)
     encryption = _first_choice(options.encryption, chosen.get("encryption", "auto"))
     launcher_class = _LAUNCHERS[transport]
     launcher = launcher_class(
@@ -86,6 +87,10 @@ def _settings_of(
         raise KernelLaunchError(
             f"The kernel type cannot be launched: {error}", argv=argv
         ) from error
+
+
+def _transport_of(connection_info: ConnectionInfo | None) -> str:
+    return "auto" if connection_info is None else connection_info["transport"]
 
 
 def _first_choice(*choices: str) -> str:

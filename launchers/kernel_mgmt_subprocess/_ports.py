@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterable
 
 # On macOS and Windows a second socket is not let in beside the one that holds the port.
 CAN_HOLD_PORTS = sys.platform not in ("darwin", "win32")
 
 
-def hold_ports(ip: str, count: int) -> list[socket.socket]:
-    """Bind free TCP ports without listening, and return the sockets that hold them.
+def hold_ports(ip: str, ports: Iterable[int]) -> list[socket.socket]:
+    """Bind TCP ports without listening, and return the sockets that hold them.
 
     A kernel that binds with ``SO_REUSEADDR``, as libzmq does, is let in beside them on Linux.
 
-    :raises OSError: if ``ip`` is none of this machine, or no port is free
+    :param ports: the ports; for each 0, any that is free
+    :raises OSError: if ``ip`` is none of this machine, or a port is not free
     """
     held: list[socket.socket] = []
     try:
-        for _ in range(count):
+        for port in ports:
             holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             held.append(holder)
             if CAN_HOLD_PORTS:
                 holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            holder.bind((ip, 0))
+            holder.bind((ip, port))
     except BaseException:
         release_ports(held)
         raise

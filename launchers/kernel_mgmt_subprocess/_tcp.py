@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._connection_file import PORT_NAMES
+from ._connection_file import PORT_NAMES, ports_of
 from ._launcher import SubprocessLauncher
 from ._ports import CAN_HOLD_PORTS, hold_ports, release_ports
 
@@ -21,10 +21,15 @@ class SubprocessKernelLauncher(SubprocessLauncher):
     holds_ports = CAN_HOLD_PORTS
 
     def make_ports(self) -> dict[str, int]:
-        """Return five free TCP ports by their names in the connection info."""
+        """Return five free TCP ports by their names in the connection info.
+
+        Those of the connection info that is to be used again are taken again.
+        """
         address = self._address()
+        given = self.options.connection_info
+        wanted = [0] * len(PORT_NAMES) if given is None else ports_of(given)
         with self._errors_in(f"No ports can be had on {address}"):
-            held = hold_ports(address, len(PORT_NAMES))
+            held = hold_ports(address, wanted)
         ports = [holder.getsockname()[1] for holder in held]
         if self.holds_ports:
             self._held_ports = held
@@ -34,4 +39,5 @@ class SubprocessKernelLauncher(SubprocessLauncher):
         return dict(zip(PORT_NAMES, ports, strict=True))
 
     def _address(self) -> str:
-        return self.ip or "127.0.0.1"
+        given = self.options.connection_info
+        return (self.ip if given is None else given.get("ip")) or "127.0.0.1"

@@ -1,0 +1,155 @@
+"""A kernel that listens where one did that has ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import anyio
+import pytest
+import zmq
+
+from kernel_mgmt.client import KernelClient
+from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
+from kernel_mgmt.testing import fake_kernel_argv
+from kernel_mgmt.types import ConnectionInfo, LaunchOptions
+from kernel_mgmt_subprocess import (
+    KernelManager,
+    SubprocessIPCKernelLauncher,
+    SubprocessKernelLauncher,
+    make_launcher,
+)
+
+pytestmark = pytest.mark.anyio
+
+Launcher: TypeAlias = type[SubprocessKernelLauncher] | type[SubprocessIPCKernelLauncher]
+Launch: TypeAlias = Callable[..., Awaitable[tuple[ConnectionInfo, KernelManager]]]
+
+FAKE = fake_kernel_argv()
+
+
+@pytest.fixture
+async def launch(launcher_class: Launcher, runtime_dir: Path) -> AsyncIterator[Launch]:
+    """A function that launches a fake kernel."""
+    async with AsyncExitStack() as stack:
+
+        async def launch(**options: Any) -> tuple[ConnectionInfo, KernelManager]:
+            connection_info, manager = await launcher_class(
+                FAKE, options=LaunchOptions(**options), runtime_dir=runtime_dir
+            ).launch()
+            stack.push_async_callback(manager.cleanup)
+            stack.push_async_callback(manager.kill)
+            return connection_info, manager
+
+        yield launch
+
+
+async def end(manager: KernelManager) -> None:
+    """Kill the kernel and clean up after it."""
+    await manager.kill()
+    await manager.cleanup()
+
+
+async def test_a_client_of_the_first_kernel_goes_on_with_the_second(
+    launch: Launch, runtime_dir: Path
+) -> None:
+    before, first = await launch(kernel_id="a")
+    async with KernelClient(before) as client:
+        with anyio.fail_after(20):
+            await client.wait_for_ready()
+            await end(first)
+            after, _ = await launch(kernel_id="a", connection_info=before, restart=True)
+            reply = await client.execute("pid")
+    written = json.loads((runtime_dir / "kernel-a.json").read_text())
+
+    assert reply.content["status"] == "ok"
+    assert after == before == written
+    assert after is not before
+
+
+@pytest.mark.skipif(not zmq.has("curve"), reason="this libzmq has no CURVE")
+async def test_the_keys_of_the_encryption_are_used_again(launch: Launch) -> None:
+    before, first = await launch(encryption="required")
+    await end(first)
+    after, second = await launch(connection_info=before)
+    async with KernelClient(after, second) as client:
+        await client.wait_for_ready(10)
+
+    assert after == before
+
+
+async def test_where_a_kernel_still_listens_no_other_is_launched(launch: Launch) -> None:
+    connection_info, manager = await launch()
+    async with KernelClient(connection_info, manager) as client:
+        await client.wait_for_ready(10)
+        with pytest.raises(KernelLaunchError, match=r"No ports can be had|cannot be made again"):
+            await launch(connection_info=connection_info)
+        reply = await client.execute("pid")
+
+    assert reply.content["status"] == "ok"
+
+
+async def test_connection_info_that_does_not_fit_is_refused(launch: Launch) -> None:
+    connection_info, manager = await launch()
+    await end(manager)
+    other = "ipc" if connection_info["transport"] == "tcp" else "tcp"
+    keys = {"curve_publickey": "p", "curve_secretkey": "s"}
+
+    for change, options, told in (
+        ({"transport": other}, {}, f"it is for {other}"),
+        ({"shell_port": 0, "key": ""}, {}, "it has no shell_port, key"),
+        ({}, {"encryption": "required"}, "no keys for the encryption that is required"),
+        (keys, {"encryption": "disabled"}, "keys for an encryption that is disabled"),
+    ):
+        with pytest.raises(LaunchOptionError, match=told):
+            await launch(connection_info={**connection_info, **change}, **options)
+
+
+@pytest.mark.parametrize("ip", ["/tmp/k", "/tmp/ipc-a/x", "ipc-a", "/tmp/other/k"])
+async def test_sockets_are_put_into_no_directory_that_is_somebody_elses(
+    ip: str, runtime_dir: Path
+) -> None:
+    _, manager = launched = await SubprocessIPCKernelLauncher(
+        FAKE, runtime_dir=runtime_dir
+    ).launch()
+    await end(manager)
+    connection_info: Any = {**launched[0], "ip": ip}
+    options = LaunchOptions(connection_info=connection_info)
+
+    with pytest.raises(LaunchOptionError, match="in no directory that"):
+        await SubprocessIPCKernelLauncher(FAKE, options=options, runtime_dir=runtime_dir).launch()
+
+
+async def test_a_port_that_was_lost_meanwhile_is_told(runtime_dir: Path) -> None:
+    launcher = SubprocessKernelLauncher(FAKE, runtime_dir=runtime_dir)
+    connection_info, manager = await launcher.launch()
+    await end(manager)
+    options = LaunchOptions(connection_info=connection_info)
+    launcher = SubprocessKernelLauncher(FAKE, options=options, runtime_dir=runtime_dir)
+    with (
+        socket.create_server(("127.0.0.1", connection_info.get("hb_port", 0))),
+        pytest.raises(KernelLaunchError, match="No ports can be had on 127"),
+    ):
+        await launcher.launch()
+
+    assert os.listdir(runtime_dir) == []
+
+
+def test_the_transport_is_that_of_the_connection_info_that_is_used_again() -> None:
+    connection_info: ConnectionInfo = {"transport": "ipc", "ip": "/tmp/ipc-a/k"}
+    options = LaunchOptions(connection_info=connection_info)
+
+    launcher = make_launcher({"argv": FAKE}, kernel_name="a", options=options)
+
+    assert launcher.transport == "ipc"
+
+
+def test_options_do_not_show_keys() -> None:
+    options = LaunchOptions(connection_info={"transport": "tcp", "key": "secret"})
+
+    assert "secret" not in repr(options)
