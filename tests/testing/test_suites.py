@@ -132,6 +132,13 @@ print("pytest" in sys.modules)
     assert printed == ["False", "True"]
 
 
+def test_pytest_is_named_in_no_other_module() -> None:
+    testing = Path(kernel_mgmt.testing.__file__).parent
+    others = [path for path in testing.parent.rglob("*.py") if testing not in path.parents]
+
+    assert [path for path in others if "pytest" in path.read_text(encoding="utf-8")] == []
+
+
 def test_without_pytest_a_suite_says_what_to_install() -> None:
     code = """
 import sys
