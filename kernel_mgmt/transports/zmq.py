@@ -131,7 +131,11 @@ class ZMQTransport(TransportABC):
             raise ClientClosedError
         # The heartbeat is an echo, and not signed; an empty frame stands before it.
         frames = [b"", *parts] if channel == "hb" else self._signer.frames(parts)
-        socket.send_multipart(frames, zmq.NOBLOCK, copy=_small(parts))
+        try:
+            socket.send_multipart(frames, zmq.NOBLOCK, copy=_small(parts))
+        except zmq.Again:
+            # Only stdin, when it is not connected: there is no kernel any more that waits for input.
+            log.debug("nobody takes what was sent on %s", channel)
         if _events(socket) & zmq.POLLIN:
             self._loop.call_soon(partial(self._drain_on, channel, socket))
 
@@ -169,7 +173,10 @@ class ZMQTransport(TransportABC):
         socket.setsockopt(zmq.RCVHWM, 0)
         socket.setsockopt(zmq.SNDHWM, 0)
         if self._starting:
-            socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_STARTING)
+            # The kernel answers some time after it has bound: only what it answers on is in haste.
+            hurry = channel in ("shell", "iopub")
+            interval = _RECONNECT_STARTING if hurry else _RECONNECT_RUNNING
+            socket.setsockopt(zmq.RECONNECT_IVL, interval)
         else:
             socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_RUNNING)
             socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MOST)
@@ -196,18 +203,19 @@ class ZMQTransport(TransportABC):
             self._loop.call_soon(partial(self._drain_on, channel, socket))
 
     def _drain(self, channel: Channel, socket: zmq.Socket[bytes]) -> bool:
-        """Read what has arrived, within the budget; tell whether there is more."""
+        """Read what has arrived, within the budget; tell whether there may be more."""
         if socket.closed:
             return False
         until = perf_counter() + _MOST_TIME
-        for _ in range(_MOST_MESSAGES):
-            if not _events(socket) & zmq.POLLIN:
-                return False
-            self._read(channel, socket)
-            if socket.closed:  # by what was received
-                return False
-            if perf_counter() > until:
-                break
+        try:
+            for _ in range(_MOST_MESSAGES):
+                self._read(channel, socket)
+                if socket.closed:  # by what was received
+                    return False
+                if perf_counter() > until:
+                    break
+        except zmq.Again:
+            return False
         return True
 
     def _drain_monitor(self) -> bool:
