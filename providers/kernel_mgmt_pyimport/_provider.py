@@ -37,9 +37,11 @@ class IPykernelProvider(KernelProviderBase):
 
         :raises ValueError: if there is no such setting, or a setting has no such value
         """
-        from kernel_mgmt_subprocess import LaunchSettings
+        if config:
+            # Not without need: a listing loads no launcher.
+            from kernel_mgmt_subprocess import LaunchSettings
 
-        self._settings = LaunchSettings(config)
+            self._settings = LaunchSettings(config)
 
     def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
         """Yield the kernel type, if ipykernel can be imported."""

@@ -47,9 +47,11 @@ class KernelSpecProvider(KernelProviderBase):
 
         :raises ValueError: if there is no such setting, or a setting has no such value
         """
-        from kernel_mgmt_subprocess import LaunchSettings
+        if config:
+            # Not without need: a listing loads no launcher.
+            from kernel_mgmt_subprocess import LaunchSettings
 
-        self._settings = LaunchSettings(config)
+            self._settings = LaunchSettings(config)
 
     @property
     def problems(self) -> Sequence[Problem]:

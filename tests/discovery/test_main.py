@@ -110,3 +110,16 @@ def test_the_module_runs_without_a_warning() -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "pyimport/kernel" in done.stdout.splitlines()
+
+
+def test_a_listing_loads_no_launcher_and_no_event_loop() -> None:
+    code = (
+        "import sys; from kernel_mgmt.discovery.__main__ import main; main([]);"
+        "print([n for n in ('anyio', 'asyncio', 'zmq', 'kernel_mgmt_subprocess', 'msgspec')"
+        " if n in sys.modules], file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert result.stderr.splitlines()[-1] == "[]"
