@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kernel_mgmt import (
     ConnectionInfo,
@@ -12,13 +12,22 @@ from kernel_mgmt import (
     LaunchOptions,
 )
 from kernel_mgmt.testing import fake_kernel_argv
-from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher, SubprocessKernelLauncher
+from kernel_mgmt_subprocess import (
+    SubprocessHandshakeKernelLauncher,
+    SubprocessIPCKernelLauncher,
+    SubprocessKernelLauncher,
+    SubprocessLauncher,
+)
 
-LAUNCHERS = {"tcp": SubprocessKernelLauncher, "ipc": SubprocessIPCKernelLauncher}
+LAUNCHERS: dict[str, Callable[..., SubprocessLauncher]] = {
+    "tcp": SubprocessKernelLauncher,
+    "ipc": SubprocessIPCKernelLauncher,
+    "handshake": SubprocessHandshakeKernelLauncher,
+}
 
 
 class FakeProvider(KernelProviderBase):
-    """Offers fake kernels over tcp and ipc, with some switches."""
+    """Offers fake kernels over tcp, ipc, and tcp after a handshake, with some switches."""
 
     id = "fake"
 
@@ -37,5 +46,5 @@ class FakeProvider(KernelProviderBase):
         *,
         options: LaunchOptions | None = None,
     ) -> tuple[ConnectionInfo, KernelManagerABC]:
-        argv = fake_kernel_argv(*self.switches)
+        argv = fake_kernel_argv("--handshake", "dealer", *self.switches)
         return await LAUNCHERS[name](argv, options=options).launch()

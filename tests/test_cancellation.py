@@ -69,7 +69,7 @@ def left_behind(runtime_dir: Path) -> list[str]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+@pytest.mark.parametrize("transport", ["tcp", "ipc", "handshake"])
 async def test_a_start_cancelled_by_its_scope_leaves_nothing(
     transport: str, runtime_dir: Path
 ) -> None:
@@ -91,7 +91,7 @@ async def test_a_start_cancelled_by_its_scope_leaves_nothing(
     assert step > 1
 
 
-@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+@pytest.mark.parametrize("transport", ["tcp", "ipc", "handshake"])
 def test_a_start_cancelled_as_a_task_of_asyncio_leaves_nothing(
     transport: str, runtime_dir: Path
 ) -> None:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import zmq
 
 DELIMITER = b"<IDS|MSG>"
+# Milliseconds. A kernel that nobody waits for is to end (JEP 66).
+_ACKNOWLEDGED_WITHIN = 10_000
 SOCKET_TYPES = {
     "shell": zmq.ROUTER,
     "control": zmq.ROUTER,
@@ -42,7 +44,10 @@ class Received(NamedTuple):
 
 
 class FakeSockets:
-    """The five sockets that a connection file describes, and the signing of what goes through them."""
+    """The five sockets that a connection file describes, and the signing of what goes through them.
+
+    Where it is a registration file (JEP 66), they are bound to free ports.
+    """
 
     def __init__(self, connection_info: Mapping[str, Any], *, curve: bool) -> None:
         self.key = str(connection_info.get("key", "")).encode()
@@ -50,6 +55,7 @@ class FakeSockets:
         self._connection_info = connection_info
         self._signer = hmac.new(self.key, digestmod="sha256") if self.key else None
         self._sent = 0
+        self._ports: dict[str, int] = {}
         self._context = zmq.Context()
         self._sockets = {name: self._context.socket(kind) for name, kind in SOCKET_TYPES.items()}
         # Every subscription is told, a second one to the same topic as well (JEP 65).
@@ -70,9 +76,33 @@ class FakeSockets:
 
     def bind(self, channel: str) -> None:
         info = self._connection_info
+        if self.registers:
+            ip = f"{info['transport']}://{info['ip']}"
+            self._ports[f"{channel}_port"] = self._sockets[channel].bind_to_random_port(ip)
+            return
         separator = "-" if info["transport"] == "ipc" else ":"
         address = f"{info['transport']}://{info['ip']}{separator}{info[f'{channel}_port']}"
         self._sockets[channel].bind(address)
+
+    @property
+    def registers(self) -> bool:
+        """Whether the kernel chooses its ports, and registers them with its launcher (JEP 66)."""
+        return "registration_port" in self._connection_info
+
+    def register(self, kind: str) -> bool:
+        """Tell the launcher the ports that were bound, over a socket of the kind req or dealer.
+
+        :return: whether it has acknowledged them in time
+        """
+        info = self._connection_info
+        socket = self._context.socket(zmq.REQ if kind == "req" else zmq.DEALER)
+        self._sockets["registration"] = socket
+        socket.linger = 0
+        socket.connect(f"{info['transport']}://{info['ip']}:{info['registration_port']}")
+        self.send("registration", [], "handshake_request", self._ports, b"{}")
+        reply = self.receive("registration") if socket.poll(_ACKNOWLEDGED_WITHIN) else None
+        self._sockets.pop("registration").close()
+        return reply is not None and reply.content.get("status") == "ok"
 
     def close(self) -> None:
         """Close everything, once what was sent is on its way or a second has passed."""

@@ -24,6 +24,7 @@ class Switches(argparse.Namespace):
     leave_child: bool
     leave_session_child: bool
     ipc: str
+    handshake: str
     ignore_curve: bool
     mute_without_key: bool
     welcome: bool
@@ -80,6 +81,13 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     add("--leave-child", action="store_true", help="start a process of the kernel's group")
     add("--leave-session-child", action="store_true", help="start a process of its own session")
     add("--ipc", choices=("speak", "exit", "hang"), default="speak", help="when asked for IPC")
+    add(
+        "--handshake",
+        choices=("exit", "hang", "dealer", "req"),
+        default="exit",
+        help="when given a registration file: exit or hang, as kernels do that know none; register "
+        "over a socket of this kind",
+    )
     add("--ignore-curve", action="store_true", help="start in plain text all the same")
     add("--mute-without-key", action="store_true", help="answer nothing if the key is empty")
 
@@ -165,7 +173,7 @@ def _add_end(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def misbehave_at_start(switches: Switches, transport: str) -> list[int]:
+def misbehave_at_start(switches: Switches, connection_info: Mapping[str, object]) -> list[int]:
     """Do what the switches say for the start; it may exit.
 
     :return: the process ids of the children that were started
@@ -183,12 +191,19 @@ def misbehave_at_start(switches: Switches, transport: str) -> list[int]:
         children.append(_start_child(new_session=False))
     if switches.leave_session_child:
         children.append(_start_child(new_session=True))
-    if transport == "ipc" and switches.ipc == "exit":
-        sys.exit("fake kernel: this kernel does not speak IPC")
-    while transport == "ipc" and switches.ipc == "hang":
-        time.sleep(60)
+    if connection_info["transport"] == "ipc":
+        _exit_or_hang(switches.ipc, "this kernel does not speak IPC")
+    if "registration_port" in connection_info:
+        _exit_or_hang(switches.handshake, "there is no shell_port in the connection file")
     time.sleep(switches.slow_start)
     return children
+
+
+def _exit_or_hang(behaviour: str, reason: str) -> None:
+    if behaviour == "exit":
+        sys.exit(f"fake kernel: {reason}")
+    while behaviour == "hang":
+        time.sleep(60)
 
 
 def _fail_first_starts(number: int, count_file: str) -> None:

@@ -76,6 +76,8 @@ class FakeKernel:
             self._iopub_due = time.monotonic() + self.switches.late_iopub
         else:
             self._sockets.bind("iopub")
+        if self._sockets.registers and not self._sockets.register(self.switches.handshake):
+            sys.exit("fake kernel: the launcher has not acknowledged the registration")
 
     def _register(self) -> None:
         sockets, switches = self._sockets, self.switches
@@ -266,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     switches = parse_switches(arguments)
     with open(switches.connection_file, "rb") as connection_file:
         connection_info = json.load(connection_file)
-    children = misbehave_at_start(switches, connection_info["transport"])
+    children = misbehave_at_start(switches, connection_info)
     sockets = FakeSockets(connection_info, curve=not switches.ignore_curve)
     try:
         FakeKernel(switches, sockets, children).serve()

@@ -8,6 +8,7 @@ Example::
 
 from __future__ import annotations
 
+from ._handshake import SubprocessHandshakeKernelLauncher
 from ._ipc import SubprocessIPCKernelLauncher
 from ._launcher import SubprocessLauncher
 from ._manager import KernelManager
@@ -18,6 +19,7 @@ from ._tcp import SubprocessKernelLauncher
 __all__ = (
     "KernelManager",
     "LaunchSettings",
+    "SubprocessHandshakeKernelLauncher",
     "SubprocessIPCKernelLauncher",
     "SubprocessKernelLauncher",
     "SubprocessLauncher",

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from secrets import token_hex
+from typing import cast
 
 from kernel_mgmt.exceptions import LaunchOptionError
 from kernel_mgmt.types import ConnectionInfo
@@ -20,28 +21,24 @@ def new_connection_info(
 ) -> ConnectionInfo:
     """Describe a kernel that has yet to be started, with a new key.
 
+    :param ports: by their names in the connection info
     :param encrypt: whether it gets a pair of CURVE keys, too
     """
-    connection_info = ConnectionInfo(
-        transport=transport,
-        ip=ip,
-        shell_port=ports["shell_port"],
-        iopub_port=ports["iopub_port"],
-        stdin_port=ports["stdin_port"],
-        control_port=ports["control_port"],
-        hb_port=ports["hb_port"],
-        key=token_hex(32),
-        signature_scheme="hmac-sha256",
-        kernel_name=kernel_name,
-    )
+    content: dict[str, object] = {
+        "transport": transport,
+        "ip": ip,
+        **ports,
+        "key": token_hex(32),
+        "signature_scheme": "hmac-sha256",
+        "kernel_name": kernel_name,
+    }
     if encrypt:
         # The launch of a kernel that does not encrypt needs no libzmq.
         import zmq
 
         public, secret = zmq.curve_keypair()
-        connection_info["curve_publickey"] = public.decode()
-        connection_info["curve_secretkey"] = secret.decode()
-    return connection_info
+        content |= {"curve_publickey": public.decode(), "curve_secretkey": secret.decode()}
+    return cast("ConnectionInfo", content)
 
 
 def check_connection_info(connection_info: ConnectionInfo, transport: str, encryption: str) -> None:
@@ -88,4 +85,18 @@ def write_connection_file(path: str, connection_info: ConnectionInfo) -> None:
             file.write(content)
     except BaseException:
         remove_files([path])
+        raise
+
+
+def replace_connection_file(path: str, connection_info: ConnectionInfo) -> None:
+    """Put a connection file in the place of the one that is there; a reader sees one or the other.
+
+    :raises OSError: if it cannot be written
+    """
+    new_path = f"{path}.new"
+    write_connection_file(new_path, connection_info)
+    try:
+        os.replace(new_path, path)
+    except BaseException:
+        remove_files([new_path])
         raise

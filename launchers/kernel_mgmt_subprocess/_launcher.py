@@ -123,7 +123,7 @@ class SubprocessLauncher(KernelLauncherABC):
                 self.kernel_name or "",
                 encrypt=self.encrypt,
             )
-        path = os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.json")
+        path = self._connection_file()
         with self._errors_in("The connection file cannot be written"):
             write_connection_file(path, connection_info)
         return path, connection_info
@@ -166,6 +166,9 @@ class SubprocessLauncher(KernelLauncherABC):
     def files_to_cleanup(self, connection_file: str, connection_info: ConnectionInfo) -> list[str]:
         """Return the files, and directories of files, to remove when the kernel has ended."""
         return [connection_file]
+
+    def _connection_file(self) -> str:
+        return os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.json")
 
     def _start(self) -> tuple[ConnectionInfo, KernelManager]:
         self.runtime_dir = self._make_runtime_dir()

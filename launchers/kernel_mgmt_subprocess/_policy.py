@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
@@ -11,6 +12,7 @@ from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt.types import ConnectionInfo, KernelAttributes, LaunchOptions, LaunchParams
 
 from ._families import KernelFamily, find_family
+from ._handshake import SubprocessHandshakeKernelLauncher
 from ._ipc import SubprocessIPCKernelLauncher
 from ._launcher import SubprocessLauncher
 from ._settings import LaunchSettings
@@ -38,7 +40,8 @@ def make_launcher(
 
     What is asked for goes before what is configured, and that before what is known of kernels of
     its kind. Over ipc goes what is known to speak it, in plain text, since nobody else can get at
-    the sockets; all else goes over tcp, encrypted where the kernel says that it can.
+    the sockets; all else goes over tcp, encrypted where the kernel says that it can, and on ports of
+    its own choice where it knows the handshake of JEP 66.
 
     :param attributes: what its provider tells about it
     :param kernel_name: its name, within its provider
@@ -55,6 +58,8 @@ def make_launcher(
     transport = _choose_transport(asked, chosen.get("transport", "auto"), family)
     encryption = _first_choice(options.encryption, chosen.get("encryption", "auto"))
     launcher_class = _LAUNCHERS[transport]
+    if transport == "tcp" and options.connection_info is None and _can_register(attributes, chosen):
+        launcher_class = SubprocessHandshakeKernelLauncher
     launcher = launcher_class(
         argv,
         cwd,
@@ -72,6 +77,8 @@ def make_launcher(
     return launcher
 
 
+# JEP 66 says 5.5, which ipykernel claims without knowing a handshake; the specification says 5.6.
+_FIRST_WITH_HANDSHAKE = (5, 6)
 _LAUNCHERS: Mapping[str, type[SubprocessLauncher]] = {
     "ipc": SubprocessIPCKernelLauncher,
     "tcp": SubprocessKernelLauncher,
@@ -109,6 +116,13 @@ def _choose_transport(asked: str, configured: str, family: KernelFamily | None) 
     if transport == "ipc" and configured != "ipc" and family is not None and family.ipc is False:
         raise LaunchOptionError("transport", f"kernels of the {family.name} family cannot do ipc")
     return transport
+
+
+def _can_register(attributes: KernelAttributes, chosen: Mapping[str, str]) -> bool:
+    version = re.match(r"(\d+)\.(\d+)", attributes.get("kernel_protocol_version", ""))
+    if version is None or chosen.get("handshake") == "disabled":
+        return False
+    return (int(version[1]), int(version[2])) >= _FIRST_WITH_HANDSHAKE
 
 
 def _choose_interrupt_mode(

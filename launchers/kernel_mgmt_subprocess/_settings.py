@@ -20,6 +20,7 @@ from typing import Any, cast
 _CHOICES = {
     "transport": ("auto", "ipc", "tcp"),
     "encryption": ("auto", "disabled", "required"),
+    "handshake": ("auto", "disabled"),
     "interrupt_mode": ("message", "signal", "unsupported"),
 }
 _METADATA_KEY = "kernel_mgmt"
@@ -29,8 +30,8 @@ class LaunchSettings:
     """What a provider was configured to do.
 
     :param config: the provider's section of the configuration: the settings ``transport``,
-        ``encryption`` and ``interrupt_mode`` for all kernels, and under ``kernels`` for those of a
-        name, which go before what a kernelspec says
+        ``encryption``, ``handshake`` and ``interrupt_mode`` for all kernels, and under ``kernels``
+        for those of a name, which go before what a kernelspec says
     :raises ValueError: if there is no such setting, or a setting has no such value
     """
 

@@ -34,7 +34,7 @@ def test_a_kernel_by_name_goes_before_metadata_and_that_before_all_kernels() -> 
     ("config", "told"),
     [
         ({"transport": "udp"}, "'udp' for transport; use one of auto, ipc, tcp"),
-        ({"encrypted": True}, "'encrypted'; there are transport, encryption, interrupt_mode"),
+        ({"encrypted": True}, "'encrypted'; there are transport, encryption, handshake"),
         ({"kernels": {"a": {"encryption": "on"}}}, "kernels.a has 'on' for encryption"),
         ({"kernels": ["a"]}, r"kernels should be a table of settings, and is \['a'\]"),
         ({"kernels": {"a": "tcp"}}, "kernels.a should be a table of settings"),

@@ -169,6 +169,21 @@ async def test_a_kernel_is_given_what_its_kernelspec_says(tmp_path: Path) -> Non
     assert connection_info["kernel_name"] == "tell"
 
 
+@pytest.mark.usefixtures("private_runtime_dir")
+async def test_a_kernel_of_protocol_5_6_is_given_a_registration_file_first(tmp_path: Path) -> None:
+    tell = "import json, sys; print(*json.load(open(sys.argv[1])), file=open('given', 'a'))"
+    argv = [sys.executable, "-c", tell, "{connection_file}"]
+    write(tmp_path / "tell", argv=argv, kernel_protocol_version="5.6")
+
+    _, manager = await KernelSpecProvider([tmp_path]).launch("tell", tmp_path)
+    await manager.wait()
+    await manager.cleanup()
+    first, second = (tmp_path / "given").read_text().splitlines()
+
+    assert "registration_port" in first
+    assert "shell_port" in second
+
+
 @pytest.mark.parametrize("mode", ["signal", "message"])
 @pytest.mark.usefixtures("private_runtime_dir")
 async def test_a_kernel_is_interrupted_as_its_kernelspec_says(tmp_path: Path, mode: str) -> None:
