@@ -17,8 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail if something was skipped that should run here; reasons say `elsewhere:` where not."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.config.getoption("--forbid-skips") and reporter and reporter.stats.get("skipped"):
+    if not session.config.getoption("--forbid-skips") or reporter is None:
+        return
+    skipped: list[pytest.TestReport] = reporter.stats.get("skipped", [])
+    if any("elsewhere: " not in str(report.longrepr) for report in skipped):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -140,7 +140,7 @@ async def test_a_limit_that_is_no_positive_number_is_refused(
         await SubprocessKernelLauncher(["a"], options=options, runtime_dir=runtime_dir).launch()
 
 
-@pytest.mark.skipif(sys.platform == "linux", reason="Linux has prlimit")
+@pytest.mark.skipif(sys.platform == "linux", reason="elsewhere: Linux has prlimit")
 async def test_limits_are_refused_where_they_cannot_be_set(runtime_dir: Path) -> None:
     options = LaunchOptions(limits=ResourceLimits(cpu_time=1))
 

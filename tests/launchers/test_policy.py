@@ -74,7 +74,7 @@ def test_ipc_is_refused_for_a_kernel_that_is_known_not_to_speak_it() -> None:
         chosen(DENO, LaunchOptions(transport="ipc"))
 
 
-@pytest.mark.skipif(sys.platform != "win32", reason="only Windows has no ipc")
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere: only Windows has no ipc")
 def test_ipc_is_refused_on_windows() -> None:
     with pytest.raises(LaunchOptionError, match="Windows"):
         chosen(IPYKERNEL, LaunchOptions(transport="ipc"))
