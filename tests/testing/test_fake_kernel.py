@@ -53,6 +53,7 @@ class Peer:
         connection.linger = 0
         connection.reconnect_ivl = 5
         connection.rcvtimeo = 10_000
+        connection.rcvhwm = 0
         if kind == zmq.SUB:
             connection.subscribe(b"")
         else:
