@@ -7,7 +7,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
@@ -261,8 +261,4 @@ class TrioLoop(EventLoop):
 
 def _without(exception: BaseException, kind: type[BaseException]) -> BaseException | None:
     """What is left of an exception, or a group of them, without those of a kind."""
-    if isinstance(exception, kind):
-        return None
-    if isinstance(exception, BaseExceptionGroup):
-        return cast("BaseExceptionGroup[Any]", exception).split(kind)[1]
-    return exception
+    return BaseExceptionGroup("", [exception]).split(kind)[1]

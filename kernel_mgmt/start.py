@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 # Here, so that the first start of a process does not load it while its event loop waits.
-import kernel_mgmt.transports.zmq  # noqa: F401
+import kernel_mgmt.transports.zmq  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from kernel_mgmt import _portal
 
 from .client import BlockingKernelClient, KernelClient
