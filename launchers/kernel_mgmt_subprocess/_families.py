@@ -80,6 +80,7 @@ _FAMILIES = (
         ),
         ipc=True,
     ),
+    # SIGINT ends it in the milliseconds between a request and the first line of its code.
     KernelFamily("IRkernel", lambda argv: "IRkernel::main()" in argv, ipc=True),
     # SIGINT ends it, idle or busy; an interrupt_request is answered and has no effect. The path of
     # a socket is cut off after 25 bytes.
