@@ -50,6 +50,7 @@ class KernelProcess:
         self._lock = Lock()
         self._leads_group = _leads_group(popen.pid)
         self._watch = watch_exit(popen)
+        self._job = _create_job(popen.pid)
         self.exit_status: ExitStatus | None = None
 
     @property
@@ -129,7 +130,9 @@ class KernelProcess:
         leader = _state_of(self._popen)
         if leader == "running":
             return
-        if leader == "zombie":
+        if self._job is not None:
+            self._end_job(self._job)
+        elif leader == "zombie":
             self._send(_KILL)
         kill_carriers(self._kernel_id)
         code = self._popen.wait()
@@ -137,6 +140,13 @@ class KernelProcess:
         self.exit_status = _exit_status(None if leader == "lost" else code, tail, self._limits)
         release_ports(self._held_ports)
         self._watch.close()
+
+    def _end_job(self, job: int) -> None:
+        self._job = None
+        if sys.platform == "win32":
+            from ._windows import end_job
+
+            end_job(job)
 
     def _send(self, signum: int) -> None:
         # Popen.send_signal will not do: it polls, and so reaps, before the group has been ended.
@@ -151,6 +161,16 @@ class KernelProcess:
 
 
 _KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
+
+
+def _create_job(pid: int) -> int | None:
+    """Return the handle of a job that holds the process and its children; ``None`` without jobs."""
+    if sys.platform == "win32":
+        from ._windows import create_job
+
+        with suppress(OSError):
+            return create_job(pid)
+    return None
 
 
 def _leads_group(pid: int) -> bool:
