@@ -33,7 +33,7 @@ class IPykernelProvider(KernelProviderBase):
         self._settings: LaunchSettings | None = None
 
     def load_config(self, config: Mapping[str, Any] | None = None) -> None:
-        """Take the settings ``transport``, ``encryption`` and ``interrupt_mode``.
+        """Take the settings ``transport``, ``encryption``, ``handshake`` and ``interrupt_mode``.
 
         :raises ValueError: if there is no such setting, or a setting has no such value
         """

@@ -41,7 +41,7 @@ class KernelSpecProvider(KernelProviderBase):
         self._settings: LaunchSettings | None = None
 
     def load_config(self, config: Mapping[str, Any] | None = None) -> None:
-        """Take the settings ``transport``, ``encryption`` and ``interrupt_mode``.
+        """Take the settings ``transport``, ``encryption``, ``handshake`` and ``interrupt_mode``.
 
         They stand there for all kernels, and under ``kernels`` and a name for one.
 

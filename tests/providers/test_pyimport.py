@@ -81,6 +81,33 @@ async def test_without_ipykernel_the_error_tells_how_to_install_it(
 
 
 @pytest.mark.anyio
+async def test_over_tcp_the_kernel_encrypts(finder: KernelFinder, tmp_path: Path) -> None:
+    options = LaunchOptions(transport="tcp")
+
+    connection_info, manager = await finder.launch("pyimport/kernel", tmp_path, options=options)
+    assert manager is not None
+    await manager.kill()
+    await manager.cleanup()
+
+    assert finder.get("pyimport/kernel").get("metadata", {})["supported_encryption"] == ["curve"]
+    assert "curve_secretkey" in connection_info
+
+
+@pytest.mark.anyio
+async def test_a_launch_follows_the_configuration(tmp_path: Path) -> None:
+    config = {"providers": {"pyimport": {"transport": "tcp", "encryption": "disabled"}}}
+    finder = KernelFinder([IPykernelProvider()], config=config)
+
+    connection_info, manager = await finder.launch("pyimport/kernel", tmp_path)
+    assert manager is not None
+    await manager.kill()
+    await manager.cleanup()
+
+    assert connection_info["transport"] == "tcp"
+    assert "curve_secretkey" not in connection_info
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("options", "transport"),
     [

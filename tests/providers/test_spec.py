@@ -170,6 +170,22 @@ async def test_a_kernel_is_given_what_its_kernelspec_says(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("private_runtime_dir")
+async def test_a_launch_follows_the_configuration_of_the_kernel(tmp_path: Path) -> None:
+    write(tmp_path / "tell", argv=[sys.executable, "-c", TELL])
+    provider = KernelSpecProvider([tmp_path])
+    provider.load_config({"kernels": {"Tell": {"transport": "ipc"}}})
+
+    connection_info, _, _ = await launched(provider, "tell", tmp_path)
+
+    assert connection_info["transport"] == "ipc"
+
+
+def test_a_configuration_with_a_setting_that_is_none_is_told() -> None:
+    with pytest.raises(ValueError, match="'udp' for transport"):
+        KernelSpecProvider().load_config({"transport": "udp"})
+
+
+@pytest.mark.usefixtures("private_runtime_dir")
 async def test_a_kernel_of_protocol_5_6_is_given_a_registration_file_first(tmp_path: Path) -> None:
     tell = "import json, sys; print(*json.load(open(sys.argv[1])), file=open('given', 'a'))"
     argv = [sys.executable, "-c", tell, "{connection_file}"]
