@@ -34,6 +34,8 @@ _decode_header: Callable[[Buffer], _Header] = msgspec.json.Decoder(_Header).deco
 # xeus sends `null` where others send `{}`.
 _decode_parent: Callable[[Buffer], _Header | None] = msgspec.json.Decoder(_Header | None).decode
 _decode_status: Callable[[Buffer], _Status] = msgspec.json.Decoder(_Status).decode
+# What msgspec raises for NaN and lone surrogates, which kernels send, as for what is no JSON at all.
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def encode(value: object) -> bytes:
@@ -56,12 +58,19 @@ def encode(value: object) -> bytes:
 def decode(part: Buffer) -> Any:
     """Decode one part of a message, also one with NaN, infinities or lone surrogates.
 
-    :raises ValueError: if it is not JSON
+    :raises ValueError: if it is not JSON, or is nested too deeply
     """
     try:
         return msgspec.json.decode(part)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _REFUSED:
+        return _decode_as_python_does(part)
+
+
+def _decode_as_python_does(part: Buffer) -> Any:
+    try:
         return json.loads(str(part, "utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("a part of a message is nested too deeply") from None
 
 
 class Message:
@@ -83,8 +92,12 @@ class Message:
         """
         if len(parts) < 4:
             raise ValueError(f"a message has at least 4 parts, not {len(parts)}")
-        header = _decode_header(parts[0])
-        parent = _decode_parent(parts[1])
+        try:
+            header = _decode_header(parts[0])
+            parent = _decode_parent(parts[1])
+        except _REFUSED:
+            header = msgspec.convert(_decode_as_python_does(parts[0]), _Header)
+            parent = msgspec.convert(_decode_as_python_does(parts[1]), _Header | None)
         self.channel: Channel = channel
         self.parts = parts
         self.msg_id = header.msg_id
@@ -126,9 +139,13 @@ class Message:
         if self.msg_type != "status":
             return ""
         try:
-            return _decode_status(self.parts[3]).execution_state
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return ""
+            status = _decode_status(self.parts[3])
+        except _REFUSED:
+            try:
+                status = msgspec.convert(_decode_as_python_does(self.parts[3]), _Status)
+            except ValueError:
+                return ""
+        return status.execution_state
 
     def __repr__(self) -> str:
         return f"<Message {self.msg_type!r} on {self.channel} for {self.parent_id!r}>"

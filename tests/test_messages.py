@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import math
 
-import msgspec
 import pytest
 
 from kernel_mgmt.messages import Message, MessageFactory, decode, encode
@@ -29,8 +28,24 @@ def test_a_message_without_a_parent_has_an_empty_parent_header(parent: str) -> N
 
 @pytest.mark.parametrize("header", ["", "[]", "null", "{", '{"msg_id": 7}', "\xff"])
 def test_a_header_that_is_none_is_refused(header: str) -> None:
-    with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
+    with pytest.raises(ValueError, match="Expect"):
         Message("shell", [header.encode("latin-1"), b"{}", b"{}", b"{}"])
+
+
+@pytest.mark.parametrize("oddity", ["NaN", '"\\udc80"', "-Infinity"])
+def test_headers_may_hold_what_json_lacks(oddity: str) -> None:
+    header = f'{{"msg_id": "a", "msg_type": "status", "username": {oddity}}}'
+    message = received(header, header)
+
+    assert (message.msg_id, message.msg_type, message.parent_id) == ("a", "status", "a")
+
+
+@pytest.mark.parametrize("place", ["header", "parent", "content"])
+def test_a_part_that_is_nested_too_deeply_is_refused(place: str) -> None:
+    nested = '{"a":' * 100_000 + "1" + "}" * 100_000
+
+    with pytest.raises(ValueError, match="too deeply"):
+        _ = received(**{place: nested}).content
 
 
 def test_too_few_parts_are_refused() -> None:
@@ -89,6 +104,8 @@ def test_buffers_share_the_memory_they_came_in() -> None:
     [
         ("status", '{"execution_state": "idle"}', "idle"),
         ("status", "[]", ""),
+        ("status", '{"execution_state": "idle", "load": NaN}', "idle"),
+        ("status", '{"execution_state": ' + '{"a":' * 100_000, ""),
         ("stream", '{"execution_state": "idle"}', ""),
     ],
 )
