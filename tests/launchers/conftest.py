@@ -61,7 +61,7 @@ def nothing_is_left(runtime_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     assert not _vanish(lambda: _processes(mark))
     assert not _vanish(_children)
     assert not _vanish(lambda: _threads() - threads)
-    assert not _vanish(lambda: _descriptors().items() ^ descriptors.items())
+    assert not _vanish(lambda: _descriptors().items() - descriptors.items())
     assert not runtime_dir.exists() or os.listdir(runtime_dir) == []
 
 
