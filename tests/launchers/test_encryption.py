@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import stat
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,9 +16,12 @@ import pytest
 import zmq
 
 from kernel_mgmt.client import KernelClient
-from kernel_mgmt.exceptions import KernelLaunchError
+from kernel_mgmt.discovery import KernelFinder
+from kernel_mgmt.exceptions import KernelLaunchError, StartupTimeoutError
+from kernel_mgmt.start import start_kernel_async
 from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt.types import ConnectionInfo, LaunchOptions
+from kernel_mgmt_spec import KernelSpecProvider
 from kernel_mgmt_subprocess import (
     KernelManager,
     SubprocessIPCKernelLauncher,
@@ -34,6 +38,16 @@ Launcher: TypeAlias = type[SubprocessKernelLauncher] | type[SubprocessIPCKernelL
 Launch: TypeAlias = Callable[..., Awaitable[tuple[ConnectionInfo, KernelManager]]]
 
 IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+ASK_BY_JUPYTER_CLIENT = """
+import sys
+from jupyter_client import BlockingKernelClient
+client = BlockingKernelClient()
+client.load_connection_file(sys.argv[1])
+client.start_channels()
+client.wait_for_ready(timeout=30)
+print(client.execute("1", reply=True, timeout=30)["content"]["status"])
+client.stop_channels()
+"""
 SAYS_CURVE: Any = {"supported_encryption": ["curve"]}
 
 
@@ -136,6 +150,51 @@ async def test_a_client_of_another_program_is_told_of_it_too(launch: Launch) -> 
             request = client.kernel_info()
             with pytest.raises(KernelLaunchError, match="CURVE"):
                 await request
+
+
+@pytest.mark.parametrize(
+    ("switches", "error", "told"),
+    [
+        (["--ignore-curve"], KernelLaunchError, r"encrypted with CURVE; correct .* -m kernel_mgmt"),
+        (["--mute", "kernel_info_request"], StartupTimeoutError, "encrypted with CURVE"),
+    ],
+)
+async def test_a_start_that_fails_names_curve(
+    switches: list[str],
+    error: type[KernelLaunchError],
+    told: str,
+    tmp_path: Path,
+    runtime_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime_dir))
+    spec = {
+        "argv": fake_kernel_argv(*switches),
+        "display_name": "Fake",
+        "language": "fake",
+        "metadata": SAYS_CURVE,
+    }
+    (tmp_path / "kernels" / "fake").mkdir(parents=True)
+    (tmp_path / "kernels" / "fake" / "kernel.json").write_text(json.dumps(spec))
+    finder = KernelFinder([KernelSpecProvider([tmp_path / "kernels"])])
+    timeout = 1 if error is StartupTimeoutError else 30
+
+    with pytest.raises(error, match=told):
+        await start_kernel_async("spec/fake", finder=finder, startup_timeout=timeout)
+
+
+async def test_jupyter_client_reads_the_keys_from_the_connection_file(
+    launch: Launch, runtime_dir: Path
+) -> None:
+    pytest.importorskip("jupyter_client", "8.9")
+    await launch(IPYKERNEL, transport="tcp", kernel_id="a")
+    path = str(runtime_dir / "kernel-a.json")
+
+    # Its event loop stays open, and so it runs in a process of its own.
+    with anyio.fail_after(60):
+        completed = await anyio.run_process([sys.executable, "-c", ASK_BY_JUPYTER_CLIENT, path])
+
+    assert completed.stdout.strip() == b"ok"
 
 
 async def test_a_launcher_encrypts_what_it_is_asked_to(
