@@ -53,7 +53,7 @@ class KernelProviderBase(ABC):
         """Yield the name and the attributes of each kernel type.
 
         The names are those within the provider: ``python3``, not ``spec/python3``. May be a
-        generator or an asynchronous one.
+        generator, or an asynchronous one: that runs on asyncio, in an event loop of its own.
         """
 
     @property

@@ -36,18 +36,11 @@ def ask(provider: RegisteredProvider, name: str, limit: float) -> Found:
     get_kernel = _get_kernel(provider.load_within(limit))
     if get_kernel is not None:
         try:
-            told = get_kernel(name)
-            if _is_awaitable(told):
-                told = provider.run(partial(_run, told), limit)
-            return name, _attributes(provider, name, told)
+            return name, _told(provider, get_kernel, name, limit)
         except NoSuchKernelError as error:
             # The listing may have it in another spelling, and knows what else there is.
             if error.reason is not None:
                 raise
-        except (KernelManagementError, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise provider.fault("get_kernel", error) from error
     (listing,) = list_all([provider], limit)
     return _find(listing, name)
 
@@ -59,28 +52,43 @@ async def ask_async(provider: RegisteredProvider, name: str, limit: float) -> Fo
     :raises NoSuchKernelError: if the provider has no such kernel type
     :raises ProviderLoadError: if the provider cannot be used
     """
-    import anyio
-
     get_kernel = _get_kernel(await provider.load_within_async(limit))
     if get_kernel is not None:
+        told = partial(_told, provider, get_kernel, name)
         try:
-            told = await provider.run_async(partial(get_kernel, name), limit)
-            if isawaitable(told):
-                told = await _in_time(provider, told, limit)
-            return name, _attributes(provider, name, told)
+            return name, await provider.run_async(told, limit)
         except NoSuchKernelError as error:
             if error.reason is not None:
                 raise
-        except (KernelManagementError, KeyboardInterrupt, anyio.get_cancelled_exc_class()):
-            raise
-        except BaseException as error:
-            raise provider.fault("get_kernel", error) from error
     (listing,) = await gather([provider], limit)
     return _find(listing, name)
 
 
 def _get_kernel(provider: KernelProviderBase) -> Callable[[str], object] | None:
     return getattr(provider, "get_kernel", None)
+
+
+def _told(
+    provider: RegisteredProvider,
+    get_kernel: Callable[[str], object],
+    name: str,
+    limit: float | None = None,
+) -> KernelAttributes:
+    """Return what ``get_kernel`` tells.
+
+    :param limit: the seconds that an asynchronous one is given, on a thread of its own; ``None``
+        if this is such a thread
+    """
+    try:
+        told = get_kernel(name)
+        if _is_awaitable(told):
+            wait = partial(_run, told)
+            told = wait() if limit is None else provider.run(wait, limit)
+        return _attributes(provider, name, told)
+    except (KernelManagementError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise provider.fault("get_kernel", error) from error
 
 
 def _is_awaitable(told: object) -> TypeGuard[Awaitable[object]]:
@@ -119,13 +127,3 @@ def _run(awaitable: Awaitable[object]) -> object:
         return await awaitable
 
     return anyio.run(wait, backend="asyncio")
-
-
-async def _in_time(
-    provider: RegisteredProvider, awaitable: Awaitable[object], limit: float
-) -> object:
-    import anyio
-
-    with anyio.move_on_after(limit):
-        return await awaitable
-    raise provider.timeout_error(limit)

@@ -18,7 +18,7 @@ def describe(error: BaseException) -> str:
     """Name the type of an exception, and what it says, on one line."""
     try:
         said = _shortened(" ".join(str(error).split()))
-    except Exception:  # noqa: BLE001 - an exception of a stranger may fail to say anything
+    except BaseException:  # noqa: BLE001 - an exception of a stranger may fail to say anything
         said = ""
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
@@ -27,7 +27,7 @@ def show(value: object) -> str:
     """Return the repr of a value of a stranger, or its type if it has none."""
     try:
         return _shortened(repr(value))
-    except Exception:  # noqa: BLE001 - a value of a stranger may fail to show itself
+    except BaseException:  # noqa: BLE001 - a value of a stranger may fail to show itself
         return f"a {type(value).__name__}"
 
 

@@ -168,7 +168,7 @@ class KernelFinder:
 
         All providers are asked at once, when the iteration begins, and the first kernel type comes
         when all have answered: it is safe to leave the loop early. They come in the order of the
-        ids. A provider that is asynchronous runs in this event loop.
+        ids.
         """
         return _Gathered(self._gather)
 

@@ -92,9 +92,16 @@ class Listing:
         self._close()
 
     async def complete(self) -> None:
-        """Ask the provider: in a thread, and in this event loop if it is asynchronous."""
+        """Ask the provider, in a thread, until nothing more is to come or its time is up."""
+        import anyio
+
         try:
-            await self._in_time(self._ask_async)
+            errand = self.provider.errand(self._ask, self._limit)
+            with anyio.move_on_after(self._limit):
+                return await errand.run()
+            self._fail(self.provider.timeout_error(self._limit))
+        except ProviderLoadError as error:
+            self._fail(error)
         finally:
             self._close()
 
@@ -105,26 +112,23 @@ class Listing:
 
     def _ask(self) -> None:
         awaitable = self._begin()
-        if awaitable is not None:
-            import anyio
+        if awaitable is None:
+            return
+        import anyio
 
-            # An event loop of its own: what blocks it holds up no other provider.
-            anyio.run(self._in_time, partial(self._finish, awaitable), backend="asyncio")
-
-    async def _ask_async(self) -> None:
         try:
-            awaitable = await self.provider.errand(self._begin, self._limit).run()
-        except ProviderLoadError as error:
-            self._fail(error)
-        else:
-            if awaitable is not None:
-                await self._finish(awaitable)
+            # An event loop of its own: what blocks it, or cannot be cancelled, holds up no other.
+            anyio.run(self._finish_in_time, awaitable, backend="asyncio")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a provider may cancel its own task
+            self._fail(self.provider.fault("find_kernels", error))
 
-    async def _in_time(self, function: Callable[[], Any]) -> None:
+    async def _finish_in_time(self, awaitable: object) -> None:
         import anyio
 
         with anyio.move_on_after(self._limit) as scope:
-            await function()
+            await self._finish(awaitable)
         if scope.cancelled_caught:
             self._fail(self.provider.timeout_error(self._limit))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from kernel_mgmt.discovery import KernelFinder
@@ -91,18 +93,23 @@ async def test_a_listing_works_inside_a_running_loop(make_provider: MakeProvider
 
 
 @pytest.mark.anyio
-async def test_an_asynchronous_provider_runs_in_the_loop_of_the_caller(
+async def test_an_asynchronous_provider_runs_on_asyncio_in_a_loop_of_its_own(
     make_provider: MakeProvider,
 ) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
     threads: list[threading.Thread] = []
 
     async def find_kernels() -> AsyncIterator[Pair]:
+        loops.append(asyncio.get_running_loop())
         threads.append(threading.current_thread())
         yield "x", {}
 
-    await names_of_async(KernelFinder([make_provider("a", find_kernels=find_kernels)]))
+    finder = KernelFinder([make_provider("a", find_kernels=find_kernels)])
+    names = await names_of_async(finder) + names_of(finder)
 
-    assert threads == [threading.current_thread()]
+    assert names == ["a/x", "a/x"]
+    assert loops[0] is not loops[1]
+    assert threading.current_thread() not in threads
 
 
 def fail_at_once() -> Iterator[Pair]:
@@ -128,6 +135,11 @@ async def leave_asynchronously() -> AsyncIterator[Pair]:
     yield "x", {}
 
 
+async def cancel_itself() -> AsyncIterator[Pair]:
+    yield "x", {}
+    raise asyncio.CancelledError("no network")
+
+
 every_failure = pytest.mark.parametrize(
     ("find_kernels", "listed"),
     [
@@ -136,6 +148,7 @@ every_failure = pytest.mark.parametrize(
         (fail_asynchronously, ["bad/x"]),
         (leave, []),
         (leave_asynchronously, []),
+        (cancel_itself, ["bad/x"]),
     ],
 )
 
@@ -164,6 +177,22 @@ async def test_a_provider_that_fails_hides_no_other_asynchronously(
     assert await names_of_async(finder) == [*listed, "good/x"]
     assert await names_of_search(finder) == [*listed, "good/x"]
     assert [problem.provider for problem in finder.problems] == ["bad"]
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def test_a_provider_whose_error_says_nothing_hides_no_other(make_provider: MakeProvider) -> None:
+    def find_kernels() -> Iterator[Pair]:
+        raise UnspeakableError
+
+    bad = make_provider("bad", find_kernels=find_kernels)
+    finder = KernelFinder([bad, make_provider("good", "x")])
+
+    assert names_of(finder) == ["good/x"]
+    assert finder.problems[0].reason == "find_kernels raised UnspeakableError"
 
 
 def test_a_problem_has_the_exception_behind_it(make_provider: MakeProvider) -> None:
@@ -331,19 +360,48 @@ def test_an_asynchronous_provider_that_hangs_is_cancelled(make_provider: MakePro
     assert cancelled.wait(10)
 
 
-def test_an_asynchronous_provider_that_blocks_its_loop_holds_up_no_other(
-    make_provider: MakeProvider, forever: threading.Event
-) -> None:
-    async def find_kernels() -> AsyncIterator[Pair]:
+@pytest.fixture(params=["blocks", "cannot be cancelled", "never pauses"])
+def stubborn(request: pytest.FixtureRequest, forever: threading.Event) -> Callable[[], Any]:
+    async def blocks() -> AsyncIterator[Pair]:
         forever.wait()
-        yield "x", {}
+        yield "y", {}
 
-    blocking = make_provider("a", find_kernels=find_kernels)
-    other = make_provider("b", find_kernels=asynchronous)
-    finder = KernelFinder([blocking, other], time_limit=1)
+    async def cannot_be_cancelled() -> AsyncIterator[Pair]:
+        await anyio.to_thread.run_sync(forever.wait)
+        yield "y", {}
 
-    assert names_of(finder) == ["b/x"]
-    assert [problem.provider for problem in finder.problems] == ["a"]
+    async def never_pauses() -> AsyncIterator[Pair]:
+        while not forever.is_set():
+            yield "y", {}
+
+    kinds = {
+        "blocks": blocks,
+        "cannot be cancelled": cannot_be_cancelled,
+        "never pauses": never_pauses,
+    }
+    return kinds[request.param]
+
+
+def test_an_asynchronous_provider_that_is_stubborn_holds_up_no_other(
+    make_provider: MakeProvider, stubborn: Callable[[], Any]
+) -> None:
+    providers = [make_provider("a", find_kernels=stubborn), make_provider("b", "x")]
+    finder = KernelFinder(providers, time_limit=0.1)
+
+    assert "b/x" in names_of(finder)
+    assert finder.problems[-1].reason == "it did not answer within 0.1 s"
+
+
+@pytest.mark.anyio
+async def test_an_asynchronous_provider_that_is_stubborn_holds_up_no_asynchronous_listing(
+    make_provider: MakeProvider, stubborn: Callable[[], Any]
+) -> None:
+    providers = [make_provider("a", find_kernels=stubborn), make_provider("b", "x")]
+    finder = KernelFinder(providers, time_limit=0.1)
+
+    with anyio.fail_after(10):
+        assert "b/x" in await names_of_async(finder)
+    assert finder.problems[-1].reason == "it did not answer within 0.1 s"
 
 
 def test_a_provider_is_not_asked_again_while_it_hangs(
@@ -418,7 +476,7 @@ print(list(finder.find_kernels()), len(finder.problems))
 async def test_a_search_streams_what_is_found_as_it_comes(
     make_provider: MakeProvider, forever: threading.Event
 ) -> None:
-    go_on = anyio.Event()
+    go_on = threading.Event()
 
     def slow() -> Iterator[Pair]:
         yield "first", {}
@@ -426,7 +484,7 @@ async def test_a_search_streams_what_is_found_as_it_comes(
         yield "second", {}
 
     async def waiting() -> AsyncIterator[Pair]:
-        await go_on.wait()
+        await anyio.to_thread.run_sync(go_on.wait)
         yield "x", {}
 
     providers = [make_provider("a", find_kernels=slow), make_provider("b", find_kernels=waiting)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from kernel_mgmt.abc import KernelProviderBase
@@ -248,6 +250,32 @@ async def test_an_asynchronous_get_kernel_that_hangs_raises_in_time(
     finder = KernelFinder([make_provider("a", get_kernel=hang)], time_limit=0.05)
 
     with pytest.raises(ProviderLoadError, match="did not answer within"):
+        await ask(finder, "a/x")
+
+
+@both_gets
+async def test_a_get_kernel_that_cannot_be_cancelled_raises_in_time(
+    make_provider: MakeProvider, ask: Ask, forever: threading.Event
+) -> None:
+    async def hang(name: str) -> Any:
+        await anyio.to_thread.run_sync(forever.wait)
+
+    finder = KernelFinder([make_provider("a", get_kernel=hang)], time_limit=0.05)
+
+    with anyio.fail_after(10), pytest.raises(ProviderLoadError, match="did not answer within"):
+        await ask(finder, "a/x")
+
+
+@both_gets
+async def test_a_get_kernel_that_cancels_itself_is_an_error(
+    make_provider: MakeProvider, ask: Ask
+) -> None:
+    async def cancel(name: str) -> Any:
+        raise asyncio.CancelledError
+
+    finder = KernelFinder([make_provider("a", get_kernel=cancel)])
+
+    with pytest.raises(ProviderLoadError, match="get_kernel raised CancelledError"):
         await ask(finder, "a/x")
 
 
