@@ -31,5 +31,15 @@ def show(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
+def on_one_line(text: str) -> str:
+    """Write what would break a line, or steer the terminal, by its escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

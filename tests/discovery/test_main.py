@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 from typing import Any
 
 import pytest
 
 from kernel_mgmt.discovery import KernelFinder
 from kernel_mgmt.discovery.__main__ import main
+from kernel_mgmt.types import Problem
 
 from .conftest import MakeProvider
 
@@ -76,13 +79,71 @@ def test_json_leaves_out_what_cannot_be_written(
 ) -> None:
     circular: dict[str, Any] = {}
     circular["self"] = circular
-    kernels = {"bad": {"metadata": circular}, "odd": {"metadata": {(1, 2): 1, "set": {1}}}}
+    kernels = {
+        "bad": {"metadata": circular},
+        "nan": {"metadata": {"x": float("nan")}},
+        "odd": {"metadata": {(1, 2): 1, "set": {1}}},
+    }
     status = main(["--json"], KernelFinder([make_provider("a", find_kernels=kernels.items)]))
     out, err = capsys.readouterr()
 
     assert status == 0
-    assert json.loads(out)["a/odd"]["metadata"] == {"set": "{1}"}
-    assert err.startswith("a/bad: its attributes are not JSON: ValueError: Circular reference")
+    assert {name: kernel["metadata"] for name, kernel in json.loads(out).items()} == {
+        "a/odd": {"set": "{1}"}
+    }
+    bad, nan = err.splitlines()
+    assert bad.startswith("a/bad: its attributes are not JSON: ValueError: Circular reference")
+    assert nan.startswith("a/nan: its attributes are not JSON: ValueError: Out of range float")
+
+
+def test_a_problem_is_on_one_line(
+    make_provider: MakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider = make_provider("a", "x")
+    problem = Problem("a", "it is broken", path="/bad\n\x1b[2J\udcff/kernel.json")
+    type(provider).problems = (problem,)  # type: ignore[assignment]
+    main([], KernelFinder([provider]))
+
+    assert capsys.readouterr().err == "a (/bad\\n\\x1b[2J\\udcff/kernel.json): it is broken\n"
+
+
+def test_a_name_that_the_encoding_lacks_is_listed_by_its_escapes(
+    make_provider: MakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(written, encoding="ascii"))
+    main([], KernelFinder([make_provider("a", "π")]))
+
+    assert written.getvalue().split() == [b"a/\\u03c0"]
+
+
+@pytest.mark.parametrize("option", [[], ["--json"], ["--help"]])
+def test_a_reader_that_has_seen_enough_is_no_error(option: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "kernel_mgmt.discovery", *option],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    finally:
+        os.close(write)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_what_is_broken_is_not_told_on_stdout_if_stderr_is_closed(
+    make_provider: MakeProvider,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    main([], KernelFinder([make_provider("bad", find_kernels=fail), make_provider("a", "x")]))
+
+    assert capsys.readouterr().out == "a/x\n"
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
