@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from kernel_mgmt.exceptions import KernelLaunchError, KernelManagementError, LaunchOptionError
 from kernel_mgmt.types import LaunchOptions
 
+from ._errand import Errand
 from ._faults import describe, show
 
 if TYPE_CHECKING:
@@ -59,13 +60,11 @@ async def check_parameters(
 
     :raises LaunchParameterError: if they do not
     """
-    from anyio import to_thread
-
     from kernel_mgmt.parameters import validate
 
-    # The first schema of a process loads jsonschema, which would hold the event loop for long.
     check = partial(validate, name, schema, launch_params, allow_insecure=allow_insecure)
-    return await to_thread.run_sync(check)
+    # A schema of a stranger may take for ever, and the first of a process loads jsonschema.
+    return await Errand(check, f"kernel_mgmt launch parameters of {name}").run()
 
 
 def _keywords(provider: KernelProviderBase, options: LaunchOptions | None) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections import UserDict
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from kernel_mgmt import KernelFinder, LaunchParameterError
@@ -102,3 +105,26 @@ def test_a_switch_that_is_none_is_a_problem(make_provider: MakeProvider) -> None
     finder = Launches().finder(make_provider, config={"allow_insecure_parameters": "maybe"})
 
     assert any("should be true or false" in problem.reason for problem in finder.problems)
+
+
+async def test_a_launch_may_be_cancelled_while_its_parameters_are_checked(
+    make_provider: MakeProvider, forever: threading.Event
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    class Long(UserDict[str, Any]):
+        def items(self) -> Any:
+            begun.set()
+            forever.wait(10)
+            ended.set()
+            return super().items()
+
+    found = [("x", {"launch_parameters": {"properties": {"y": Long(type="integer")}}})]
+    finder = KernelFinder([make_provider("test", find_kernels=lambda: found)])
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(finder.launch, "test/x")
+        await anyio.to_thread.run_sync(begun.wait)
+        tasks.cancel_scope.cancel()
+
+    assert not ended.is_set()
