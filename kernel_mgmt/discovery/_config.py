@@ -118,7 +118,8 @@ def read_configuration(directories: Iterable[str | PathLike[str]]) -> Configurat
 def _parse(content: bytes) -> dict[str, Any]:
     import tomllib
 
-    return tomllib.loads(content.decode())
+    # Some editors of Windows begin a file with a byte order mark.
+    return tomllib.loads(content.decode("utf-8-sig"))
 
 
 def _merge(lower: dict[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,14 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_others_hold(
     assert problem.path == str(broken / "kernel_mgmt.toml")
 
 
+def test_a_byte_order_mark_is_read_over(write_plugin: WritePlugin, tmp_path: Path) -> None:
+    marked = write(tmp_path / "marked", b'\xef\xbb\xbf[providers.a]\nurl = "here"')
+    finder = KernelFinder.from_entrypoints([write_plugin("a", CONFIGURED)], config_path=[marked])
+
+    assert config_of(finder) == {"url": "here"}
+    assert finder.problems == ()
+
+
 def test_a_file_that_is_a_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "kernel_mgmt.toml").mkdir()
     finder = KernelFinder.from_entrypoints([], config_path=[tmp_path])
