@@ -20,7 +20,7 @@ from .exceptions import KernelDiedError, KernelLaunchError, StartupTimeoutError
 
 if TYPE_CHECKING:
     from .abc import KernelManagerABC
-    from .types import LaunchOptions, LaunchParams
+    from .types import ConnectionInfo, LaunchOptions, LaunchParams
 
 __all__ = (
     "run_kernel_async",
@@ -183,44 +183,51 @@ async def _start(
             f"The provider of {name!r} gave no manager, without which the kernel cannot be ended"
         )
         raise KernelLaunchError(reason)
+    client: KernelClient | None = None
     try:
         client = KernelClient(connection_info, manager)
-    except ValueError as error:
-        await _discard(manager)
-        reason = f"The provider of {name!r} gave connection info that is of no use: {error}"
-        raise KernelLaunchError(reason, argv=_argv(manager)) from error
-    try:
         await client.wait_for_ready(startup_timeout)
-    except KernelDiedError as error:
-        client.close()
+    except BaseException as error:
+        if client is not None:
+            client.close()
         await _discard(manager)
-        kind = _PortTakenError if getattr(manager, "port_conflict", False) else KernelLaunchError
-        reason = f"The kernel {name!r} ended before it was ready ({error.exit_status})"
-        raise kind(reason, argv=_argv(manager), exit_status=error.exit_status) from error
-    except KernelLaunchError as error:
-        client.close()
-        await _discard(manager)
-        raise KernelLaunchError(error.reason, argv=_argv(manager)) from error
-    except TimeoutError as error:
-        client.close()
-        await _discard(manager)
-        reason = f"The kernel {name!r} was not ready within {startup_timeout:g} s"
-        if "curve_publickey" in connection_info:
-            reason += ", over connections that are encrypted with CURVE"
-        status = manager.exit_status
-        raise StartupTimeoutError(reason, argv=_argv(manager), exit_status=status) from error
-    except BaseException:
-        client.close()
-        await _discard(manager)
-        raise
+        failure = _launch_failure(error, name, connection_info, manager, startup_timeout)
+        if failure is None:
+            raise
+        raise failure from error
     return manager, client
+
+
+def _launch_failure(
+    error: BaseException,
+    name: str,
+    connection_info: ConnectionInfo,
+    manager: KernelManagerABC,
+    startup_timeout: float,
+) -> KernelLaunchError | None:
+    """What to raise where a kernel did not become ready; ``None`` if it is the error itself."""
+    argv: list[str] = getattr(manager, "argv", [])
+    match error:
+        case KernelDiedError():
+            taken = getattr(manager, "port_conflict", False)
+            kind = _PortTakenError if taken else KernelLaunchError
+            reason = f"The kernel {name!r} ended before it was ready ({error.exit_status})"
+            return kind(reason, argv=argv, exit_status=error.exit_status)
+        case KernelLaunchError():
+            return KernelLaunchError(error.reason, argv=argv)
+        case TimeoutError():
+            reason = f"The kernel {name!r} was not ready within {startup_timeout:g} s"
+            if "curve_publickey" in connection_info:
+                reason += ", over connections that are encrypted with CURVE"
+            return StartupTimeoutError(reason, argv=argv, exit_status=manager.exit_status)
+        case ValueError():
+            reason = f"What the provider of {name!r} launched cannot be talked to: {error}"
+            return KernelLaunchError(reason, argv=argv)
+        case _:
+            return None
 
 
 async def _discard(manager: KernelManagerABC) -> None:
     with anyio.move_on_after(_DISCARD_MOST, shield=True):
         await manager.kill()
         await manager.cleanup()
-
-
-def _argv(manager: KernelManagerABC) -> list[str]:
-    return getattr(manager, "argv", [])

@@ -219,6 +219,8 @@ class Adventurous(KernelProviderBase):
     def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
         yield "no-manager", {}
         yield "no-key", {}
+        yield "no-address", {}
+        yield "no-port", {}
 
     async def launch(
         self, name: str, cwd: object = None, launch_params: object = None, *, options: object = None
@@ -226,10 +228,25 @@ class Adventurous(KernelProviderBase):
         if name == "no-manager":
             return {"transport": "tcp"}, None
         connection_info, manager = await SubprocessKernelLauncher(fake_kernel_argv()).launch()
-        return {**connection_info, "key": ""}, manager
+        match name:
+            case "no-key":
+                connection_info["key"] = ""
+            case "no-address":
+                connection_info["ip"] = "nowhere at all"
+            case _:
+                connection_info["shell_port"] = 0
+        return connection_info, manager
 
 
-@pytest.mark.parametrize(("kernel", "named"), [("no-manager", "no manager"), ("no-key", "no key")])
+@pytest.mark.parametrize(
+    ("kernel", "named"),
+    [
+        ("no-manager", "no manager"),
+        ("no-key", "no key"),
+        ("no-address", "of no use to ZeroMQ"),
+        ("no-port", "no shell_port"),
+    ],
+)
 async def test_what_a_provider_returns_is_not_trusted(
     kernel: str, named: str, runtime_dir: Path
 ) -> None:
