@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 from .paths import jupyter_runtime_dir
 
 if TYPE_CHECKING:
-    from .types import ConnectionInfo
+    from .types import ConnectionInfo, JSONDict
 
 __all__ = ("find_connection_file", "read_connection_file")
+
+_TEXTS = ("transport", "ip", "key", "signature_scheme", "curve_publickey", "curve_secretkey")
 
 
 def find_connection_file(
@@ -50,10 +52,14 @@ def read_connection_file(path: str | PathLike[str]) -> ConnectionInfo:
     with open(path, encoding="utf-8") as file:
         try:
             info: Any = json.load(file)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{fspath(path)} is not a connection file: {error}") from error
     if not isinstance(info, dict) or "shell_port" not in info:
         raise ValueError(f"{fspath(path)} is not a connection file: it names no shell_port")
+    fields = cast("JSONDict", info)
+    for field in _TEXTS:
+        if not isinstance(fields.get(field, ""), str):
+            raise ValueError(f"{fspath(path)} is not a connection file: its {field} is no text")
     connection_info = cast("ConnectionInfo", info)
     connection_info.setdefault("transport", "tcp")
     return connection_info

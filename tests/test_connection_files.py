@@ -47,7 +47,18 @@ def test_a_pattern_that_nothing_fits_is_told(directory: str, files: Path) -> Non
         find_connection_file("xyz", directory=files / directory)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        "[" * 100_000,
+        '{"shell_port": 1, "key": 5}',
+        '{"shell_port": 1, "signature_scheme": null}',
+    ],
+)
 def test_a_file_that_is_no_connection_file_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "kernel-1.json"
     path.write_text(text, encoding="utf-8")
