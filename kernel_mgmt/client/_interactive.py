@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from getpass import getpass
 from inspect import isawaitable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import anyio
 from anyio import to_thread
@@ -70,23 +71,36 @@ async def interact(
         if value is not None:
             client.input(value, message)
 
+    async def show() -> Message:
+        async for message in request:
+            shown = output_hook(message)
+            if isawaitable(shown):
+                await shown
+        return await request
+
+    def asked(message: Message) -> None:
+        if message.parent_id == request.msg_id:
+            tasks.start_soon(answer, message)
+
     reply: Message | None = None
-    async with anyio.create_task_group() as tasks:
-
-        def asked(message: Message) -> None:
-            if message.parent_id == request.msg_id:
-                tasks.start_soon(answer, message)
-
-        client.add_handler(asked, "stdin")
-        try:
-            async for message in request:
-                shown = output_hook(message)
-                if isawaitable(shown):
-                    await shown
-            reply = await request
-        finally:
-            client.remove_handler(asked, "stdin")
-            # Nobody waits any more for what may still be asked.
-            tasks.cancel_scope.cancel()
+    with _one_exception():
+        async with anyio.create_task_group() as tasks:
+            client.add_handler(asked, "stdin")
+            try:
+                reply = await show()
+            finally:
+                client.remove_handler(asked, "stdin")
+                # Nobody waits any more for what may still be asked.
+                tasks.cancel_scope.cancel()
     assert reply is not None
     return reply
+
+
+@contextmanager
+def _one_exception() -> Generator[None]:
+    """Raise what went wrong first, in place of the group that a task group makes of it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first = cast("BaseException", group.exceptions[0])
+        raise first from first.__cause__

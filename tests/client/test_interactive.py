@@ -3,7 +3,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from kernel_mgmt import KernelClient, Message
+from kernel_mgmt import KernelClient, KernelDiedError, Message
 
 from .conftest import StartFake
 
@@ -103,6 +103,25 @@ async def test_an_interrupt_ends_the_wait_for_input_and_a_late_answer_is_dropped
 
     assert replies[0].content["status"] == "error"
     assert all(output["output_type"] == "error" for output in results)
+
+
+async def test_the_death_of_the_kernel_is_raised_as_it_is(start_fake: StartFake) -> None:
+    client = await start_fake()
+
+    with anyio.fail_after(10), pytest.raises(KernelDiedError):
+        await client.execute_interactive("kill")
+
+
+@pytest.mark.parametrize("code", ["print a", "input a"])
+async def test_what_a_hook_raises_is_raised_as_it_is(code: str, start_fake: StartFake) -> None:
+    client = await start_fake()
+
+    def fail(message: Message) -> None:
+        if message.msg_type in ("stream", "input_request"):
+            raise ZeroDivisionError
+
+    with anyio.fail_after(10), pytest.raises(ZeroDivisionError):
+        await client.execute_interactive(code, output_hook=fail, stdin_hook=fail)
 
 
 async def test_code_that_takes_too_long_raises(start_fake: StartFake) -> None:
