@@ -334,19 +334,42 @@ def test_what_is_added_and_removed_is_seen_at_once(tmp_path: Path, name: str) ->
     assert seen == [(title, {"b": title}) for title in ("second", "first", "second", "again")]
 
 
-def test_a_directory_that_has_not_changed_is_not_listed_for_one_name(tmp_path: Path) -> None:
-    first = tmp_path / "first"
-    write(first / "other")
-    os.utime(first, (1, 1))
+def test_a_directory_that_has_not_changed_is_listed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    list_directory = os.listdir
+
+    def note_and_list(path: str) -> list[str]:
+        listed.append(path)
+        return list_directory(path)
+
+    write(tmp_path / "first" / "other")
     write(tmp_path / "second" / "b")
-    finder = KernelSpecFinder([first, tmp_path / "second"])
-    finder.get("b")
+    for path in ("first", "second"):
+        os.utime(tmp_path / path, (1, 1))
+    finder = KernelSpecFinder([tmp_path / "first", tmp_path / "second"])
+    monkeypatch.setattr(os, "listdir", note_and_list)
 
-    write(first / "b")
-    os.utime(first, (1, 1))
+    for _ in range(3):
+        assert names(finder) == ["other", "b"]
+        assert finder.get("b").name == "b"
 
-    # The time stamp claims that nothing was added, and it is believed.
-    assert finder.get("b").resource_dir == str(tmp_path / "second" / "b")
+    assert listed == [str(tmp_path / "first"), str(tmp_path / "second")]
+
+
+def test_a_kernelspec_is_seen_though_its_directory_claims_to_be_as_before(tmp_path: Path) -> None:
+    write(tmp_path / "a")
+    os.utime(tmp_path, (1, 1))
+    finder = KernelSpecFinder([tmp_path])
+    before = names(finder)
+
+    write(tmp_path / "b")
+    os.utime(tmp_path, (1, 1))
+
+    assert before == ["a"]
+    assert finder.get("b").name == "b"
+    assert names(finder) == ["a", "b"]
 
 
 def test_a_name_with_capitals_is_found_again(tmp_path: Path) -> None:

@@ -22,9 +22,14 @@ class KernelFilter:
     allow: Sequence[str] | None = None
     deny: Sequence[str] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is excluded."""
+        return self.allow is None and not self.deny
+
     def objection(self, name: str) -> str | None:
         """Tell why a kernel type is excluded; ``None`` if it is not."""
-        if self.allow is None and not self.deny:
+        if self.is_empty:
             return None
         from fnmatch import fnmatchcase
 

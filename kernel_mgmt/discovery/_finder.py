@@ -349,10 +349,11 @@ class KernelFinder:
         return [found for listing in listings for found in self._named_of(listing)]
 
     def _named_of(self, listing: Listing) -> Iterator[Found]:
-        for found in listing.kernels:
-            named = self._named(listing.provider, found)
-            if named is not None:
-                yield named
+        prefix = f"{listing.provider.id}/"
+        kernels = ((prefix + name, attributes) for name, attributes in listing.kernels)
+        if self._filter.is_empty:
+            return kernels
+        return (found for found in kernels if self._filter.objection(found[0]) is None)
 
     def _named(self, provider: RegisteredProvider, found: Found) -> Found | None:
         name = f"{provider.id}/{found[0]}"

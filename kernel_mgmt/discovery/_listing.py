@@ -45,6 +45,7 @@ class Listing:
         self._found = found
         self._kernels: dict[str, Found] = {}
         self._listed: dict[str, KernelAttributes] = {}
+        self._listed_before = provider.listed
         self._problems: list[Problem] = []
         self._errand: Errand[None] | None = None
         self._closed = False
@@ -176,11 +177,24 @@ class Listing:
             self._add(item)
         self._add_problems()
 
-    def _add(self, item: object) -> None:
+    def _add(self, item: Any) -> None:
         if self._closed:
             raise _ClosedError
-        if self._add_as_before(item):
+        try:
+            name, told = item
+            attributes = self._listed_before[name]
+            key = name.lower()
+            is_as_before = attributes == told and key not in self._kernels
+        except Exception:  # noqa: BLE001 - what does not compare is looked at
+            self._add_new(item)
             return
+        if is_as_before:
+            # No need to look at each part of it again.
+            self._keep(key, name, attributes)
+        else:
+            self._add_new(item)
+
+    def _add_new(self, item: object) -> None:
         if not _is_pair(item):
             self._report(f"find_kernels yields {show(item)}, not a pair of a name and attributes")
             return
@@ -200,23 +214,11 @@ class Listing:
         except Exception as error:  # noqa: BLE001 - a mapping of a stranger may do anything
             self._report(f"its attributes cannot be read: {describe(error)}", name, error)
             return
-        self._keep(name, attributes)
+        self._keep(name.lower(), name, attributes)
 
-    def _add_as_before(self, item: Any) -> bool:
-        """Take what is as it was in the last listing, without another look at each part of it."""
-        try:
-            name, told = item
-            attributes = self.provider.listed[name]
-            if attributes != told or name.lower() in self._kernels:
-                return False
-        except Exception:  # noqa: BLE001 - what does not compare is looked at
-            return False
-        self._keep(name, attributes)
-        return True
-
-    def _keep(self, name: str, attributes: KernelAttributes) -> None:
+    def _keep(self, key: str, name: str, attributes: KernelAttributes) -> None:
         self._listed[name] = attributes
-        self._kernels[name.lower()] = found = (name, attributes.copy())
+        self._kernels[key] = found = (name, attributes.copy())
         if self._found is not None:
             self._found(self, found)
 

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from kernel_mgmt.types import Problem
@@ -52,9 +53,10 @@ class Entry(NamedTuple):
 class _Names(NamedTuple):
     """The names in a directory, good for as long as the signature of the directory is the same."""
 
-    signature: tuple[int, int, int] | None
-    lower_case: frozenset[str]
+    signature: tuple[int, ...] | None
+    lower_case: dict[str, str]
     other_case: dict[str, str]
+    pairs: tuple[tuple[str, str], ...]
 
 
 class Directory:
@@ -72,12 +74,11 @@ class Directory:
         """Add what is here and not found yet, and the problems of it."""
         here: dict[str, Entry] = {}
         entries: dict[str, Entry] = {}
-        # In this order the name in lower case comes last, and so has precedence over the others.
-        for name in self._list(problems):
-            key = fold(name)
-            if key in found or name[0] == ".":
+        known = self._entries.get
+        for name, key in self._list(problems):
+            if key in found:
                 continue
-            entry = self._check(name, key, problems)
+            entry = self._check(name, key, known(name), problems)
             if entry is None:
                 continue
             if key in here:
@@ -91,34 +92,39 @@ class Directory:
 
     def look_up(self, key: str) -> Entry | None:
         """Return what is here under a name in lower case, without a listing where possible."""
-        if key not in self._entries and self._is_known_to_lack(key):
+        known = self._entries.get(key)
+        if known is None and self._is_known_to_lack(key):
             return None
-        if entry := self._check(key, key, []):
+        if entry := self._check(key, key, known, []):
             self._entries[key] = entry
             return entry
-        name = self._read_names().other_case.get(key)
-        return self._check(name, key, []) if name else None
-
-    def _list(self, problems: list[Problem]) -> list[str]:
         try:
-            return sorted(os.listdir(self._path))
+            name = self._read_names().other_case.get(key)
+        except OSError:
+            return None
+        return self._check(name, key, self._entries.get(name), []) if name else None
+
+    def _list(self, problems: list[Problem]) -> Iterable[tuple[str, str]]:
+        try:
+            return self._read_names().pairs
         except (FileNotFoundError, NotADirectoryError):
-            return []
+            return ()
         except OSError as error:
             reason = f"the directory cannot be searched: {error.strerror}"
             problems.append(Problem(self._provider, reason, path=self._path, exception=error))
-            return []
+            return ()
 
-    def _check(self, name: str, key: str, problems: list[Problem]) -> Entry | None:
-        entry = self._entries.get(name)
-        path = entry.path if entry else self._prefix + name + self._suffix
+    def _check(
+        self, name: str, key: str, known: Entry | None, problems: list[Problem]
+    ) -> Entry | None:
+        path = self._prefix + name + self._suffix if known is None else known.path
         try:
             status = os.stat(path)
         except OSError as error:
             self._report_absence(name, path, error, problems)
             return None
-        if entry is not None and entry.signature == _signature(status):
-            return entry
+        if known is not None and known.signature == _signature(status):
+            return known
         if not stat.S_ISREG(status.st_mode):
             problems.append(self._problem(key, path, "it is not a regular file"))
             return None
@@ -160,21 +166,25 @@ class Directory:
         names = self._names
         return (
             names is not None
-            and names.signature == _signature(status)
+            and names.signature == _signature_of_names(status)
             and key not in names.lower_case
             and key not in names.other_case
         )
 
     def _read_names(self) -> _Names:
-        try:
-            status = os.stat(self._path)
-            signature = _signature(status) if _is_settled(status) else None
-            names = sorted(os.listdir(self._path))
-        except OSError:
-            signature, names = None, []
-        lower_case = frozenset(name for name in names if name == fold(name))
-        other_case = {fold(name): name for name in names if name not in lower_case}
-        self._names = _Names(signature, lower_case, other_case)
+        status = os.stat(self._path)
+        signature = _signature_of_names(status)
+        if self._names is not None and self._names.signature == signature:
+            return self._names
+        # In this order the name in lower case comes last, and so has precedence over the others.
+        names = sorted(os.listdir(self._path))
+        pairs = tuple((name, fold(name)) for name in names if name[0] != ".")
+        self._names = _Names(
+            signature if _is_settled(status) else None,
+            {key: name for name, key in pairs if name == key},
+            {key: name for name, key in pairs if name != key},
+            pairs,
+        )
         return self._names
 
     def _name_clash(self, key: str, passed_over: Entry, used: Entry) -> Problem:
@@ -187,6 +197,11 @@ class Directory:
 
 def _signature(status: os.stat_result) -> tuple[int, int, int]:
     return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _signature_of_names(status: os.stat_result) -> tuple[int, ...]:
+    # What unpacks or copies a tree sets the time stamp of a directory after it has added to it.
+    return (*_signature(status), status.st_ctime_ns)
 
 
 def _is_settled(status: os.stat_result) -> bool:
