@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from secrets import token_hex
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
@@ -68,7 +69,7 @@ def zmq_context() -> zmq.Context[zmq.Socket[bytes]]:
 class ZMQTransport(TransportABC):
     """Carries messages over one ZeroMQ socket a channel.
 
-    :param session: the id of the client's session, the routing id of its sockets
+    :param session: the id of the client's session, with which the routing id of its sockets begins
     :param starting: whether the kernel is on its way up: connecting is then tried every few
         milliseconds, where it is otherwise tried ever more rarely
     :param heartbeat: whether there is a socket for the channel ``hb``
@@ -92,7 +93,8 @@ class ZMQTransport(TransportABC):
             channel: _address(connection_info, channel) for channel in channels
         }
         self._curve = _curve_keys(connection_info)
-        self._session = session
+        # A kernel refuses whoever comes with the routing id of a peer that it has not yet seen leave.
+        self._routing_id = f"{session}.{token_hex(4)}".encode()
         self._starting = starting
         self._sockets: dict[Channel, zmq.Socket[bytes]] = {}
         self._monitor: zmq.Socket[bytes] | None = None
@@ -184,7 +186,7 @@ class ZMQTransport(TransportABC):
             socket.setsockopt(zmq.SUBSCRIBE, b"")
         elif channel != "hb":
             # The kernel asks for input on stdin under the routing id that a request had on shell.
-            socket.setsockopt(zmq.ROUTING_ID, self._session.encode())
+            socket.setsockopt(zmq.ROUTING_ID, self._routing_id)
         if channel == "stdin":
             # Being writable then means being connected.
             socket.setsockopt(zmq.IMMEDIATE, 1)

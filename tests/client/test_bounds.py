@@ -170,6 +170,22 @@ async def test_a_client_whose_kernel_has_died_goes_over_to_the_next(start_fake: 
     assert reply.content["status"] == "ok"
 
 
+async def test_a_client_comes_back_to_a_kernel_that_has_not_seen_it_leave(
+    start_fake: StartFake,
+) -> None:
+    owner = await start_fake()
+
+    async with KernelClient(owner.connection_info) as client:
+        with anyio.fail_after(20):
+            for _ in range(20):
+                await client.wait_for_ready()
+                client.execute("flood 300 10")
+                client.reconnect(owner.connection_info)
+            reply = await client.kernel_info()
+
+    assert reply.content["status"] == "ok"
+
+
 async def test_a_closed_client_goes_nowhere(start_fake: StartFake) -> None:
     client = await start_fake()
     client.close()
