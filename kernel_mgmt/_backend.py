@@ -16,12 +16,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ELSEWHERE = "a kernel client is used in the event loop of its first use only"
+
 Drain = Callable[[], bool]
 """Reads what is there within a budget; tells whether there is more."""
 
 
 class EventLoop(ABC):
     """What a client needs of the event loop that it is used in."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def check_thread(self) -> None:
+        """Make sure that the caller runs in the thread of this loop, whether or not in the loop.
+
+        :raises RuntimeError: if it runs in another thread
+        """
+        if threading.get_ident() != self._thread:
+            raise RuntimeError(_ELSEWHERE)
 
     @abstractmethod
     def check(self) -> None:
@@ -81,6 +94,7 @@ class AsyncioLoop(EventLoop):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         import asyncio
 
+        super().__init__()
         self._asyncio = asyncio
         self._loop = loop
 
@@ -90,7 +104,7 @@ class AsyncioLoop(EventLoop):
                 return
         except RuntimeError:
             pass
-        raise RuntimeError("a kernel client is used in the event loop of its first use only")
+        raise RuntimeError(_ELSEWHERE)
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         self._loop.call_soon(callback)
@@ -179,9 +193,9 @@ class TrioLoop(EventLoop):
     def __init__(self, token: trio.lowlevel.TrioToken) -> None:
         import trio
 
+        super().__init__()
         self._trio = trio
         self._token = token
-        self._thread = threading.get_ident()
 
     def check(self) -> None:
         if threading.get_ident() == self._thread:
@@ -190,7 +204,7 @@ class TrioLoop(EventLoop):
                     return
             except RuntimeError:
                 pass
-        raise RuntimeError("a kernel client is used in the event loop of its first use only")
+        raise RuntimeError(_ELSEWHERE)
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         self._token.run_sync_soon(callback)

@@ -8,6 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
 
 from kernel_mgmt.connection_files import read_connection_file
+from kernel_mgmt.exceptions import ClientClosedError
 from kernel_mgmt.messages import Message, MessageFactory
 from kernel_mgmt.transports import make_transport
 from kernel_mgmt.types import Channel
@@ -80,7 +81,10 @@ class KernelClient(KernelRequests):
         self._factory = MessageFactory(session, username)
         self._heartbeat = use_heartbeat
         self._connection = Connection(
-            self._make_transport(), manager, output_limit=output_limit, heartbeat=use_heartbeat
+            self._make_transport(connection_info, manager),
+            manager,
+            output_limit=output_limit,
+            heartbeat=use_heartbeat,
         )
         self._closed = False
 
@@ -114,8 +118,9 @@ class KernelClient(KernelRequests):
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True) and self._connection.is_open:
-            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+            # A warning may be an exception.
             self._connection.close_from_anywhere()
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
         return f"<KernelClient {self.session}>"
@@ -154,18 +159,23 @@ class KernelClient(KernelRequests):
         :exc:`KernelDiedError`. Handlers stay.
 
         :raises ClientClosedError: if the client is closed
+        :raises ValueError: if the connection info lacks something
         """
+        if self._closed:
+            raise ClientClosedError
+        self._connection.reconnect(self._make_transport(connection_info, manager), manager)
         self.connection_info = connection_info
         self.manager = manager
-        self._connection.reconnect(self._make_transport(), manager)
 
     def close(self) -> None:
         """Close at once; what is pending fails with :exc:`ClientClosedError`.
 
         The kernel is left as it is. Calling it again does nothing.
+
+        :raises RuntimeError: if called in another thread than that of its event loop
         """
-        self._closed = True
         self._connection.close()
+        self._closed = True
 
     async def execute_interactive(
         self,
@@ -233,11 +243,11 @@ class KernelClient(KernelRequests):
         removed = frozenset(get_args(Channel)) if channels is None else _channels(channels)
         self._connection.remove_handler(handler, removed)
 
-    async def interrupt(self) -> Message | None:
+    async def _start_interrupt(self) -> Request | None:
         if self.manager is not None and self.manager.interrupt_mode != "message":
             await self.manager.interrupt()
             return None
-        return await self.interrupt_request()
+        return self.interrupt_request()
 
     # Start and end
 
@@ -253,23 +263,30 @@ class KernelClient(KernelRequests):
         """
         import anyio
 
-        with anyio.fail_after(timeout):
-            info = await self._answered()
+        asked: list[Exchange] = []
+        try:
+            with anyio.fail_after(timeout):
+                info = await self._answered(asked)
+        finally:
+            for exchange in asked:
+                self._connection.forget(exchange)
         self.kernel_info_dict = info.content
         if self.manager is not None:
             await self.manager.kernel_ready()
         return info.content
 
-    async def _answered(self) -> Message:
+    async def _answered(self, asked: list[Exchange]) -> Message:
         connection = self._connection
-        asked = [self._send("shell", "kernel_info_request", {})]
+        asked.append(self._send("shell", "kernel_info_request", {}))
         pause = _ASK_AGAIN
         while True:
             reply = next((exchange.reply for exchange in asked if exchange.reply), None)
             if reply is not None and connection.ready:
                 return reply
-            if connection.failure is not None:
-                raise connection.failure()
+            # After a reconnection the connection is well again, and what was asked before has failed.
+            failure = connection.failure or asked[-1].failure
+            if failure is not None:
+                raise failure()
             before = connection.received
             # A request waits for a shell socket that is not there yet; only what was published
             # before the subscription came through is lost, and must be caused again.
@@ -388,11 +405,13 @@ class KernelClient(KernelRequests):
         self._connection.send_only(channel, parts)
         return msg_id
 
-    def _make_transport(self) -> TransportABC:
+    def _make_transport(
+        self, connection_info: ConnectionInfo, manager: KernelManagerABC | None
+    ) -> TransportABC:
         return make_transport(
-            self.connection_info,
+            connection_info,
             session=self.session,
-            starting=self.manager is not None,
+            starting=manager is not None,
             heartbeat=self._heartbeat is not None,
         )
 

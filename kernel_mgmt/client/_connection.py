@@ -123,7 +123,10 @@ class Connection:
         """Go over to another kernel; what was asked of the one before fails.
 
         :raises ClientClosedError: if the client is closed
+        :raises RuntimeError: if the caller runs in another event loop or thread
         """
+        if self._loop is not None:
+            self._loop.check()
         status = None if self._manager is None else self._manager.exit_status
         self._end(partial(KernelDiedError, status), dead=True)
         if not self._dead:
@@ -134,7 +137,6 @@ class Connection:
         self.failure = self.protocol4 = None
         self.published = self.received = 0
         if self._loop is not None:
-            self._loop.check()
             self._open_transport()
 
     def is_pending(self, msg_id: str) -> bool:
@@ -144,6 +146,13 @@ class Connection:
     def forget(self, exchange: Exchange) -> None:
         """Route nothing more to a request."""
         self._pending.pop(exchange.msg_id, None)
+
+    def release(self, exchange: Exchange) -> None:
+        """Keep no more for a request that nobody holds; any thread may call it."""
+        exchange.collect = False
+        # Code that still runs may ask for input, and is known by its request then.
+        if exchange.reply is not None or not exchange.until_idle:
+            self.forget(exchange)
 
     async def wait(self, waiters: list[Callable[[], None]], timeout: float | None = None) -> bool:
         """Wait until what is put into ``waiters`` is called, at most ``timeout`` seconds."""
@@ -171,15 +180,23 @@ class Connection:
         self._handlers = [(f, left) for f, left in kept if left]
 
     def close(self) -> None:
-        """Close at once; what is pending fails. Calling it again does nothing."""
-        self._end(ClientClosedError, dead=False)
+        """Close at once; what is pending fails. Calling it again does nothing.
+
+        :raises RuntimeError: if the caller runs in another thread than the event loop
+        """
+        if self._loop is not None and self.failure is None:
+            self._loop.check_thread()
+        self._close()
 
     def close_from_anywhere(self) -> None:
         """Close at once, on the demand of any thread."""
         if self._loop is None:
-            self.close()
+            self._close()
         else:
-            self._loop.call_from_anywhere(self.close)
+            self._loop.call_from_anywhere(self._close)
+
+    def _close(self) -> None:
+        self._end(ClientClosedError, dead=False)
 
     def _transport_ended(self) -> None:
         self._end(self._transport.failure or ClientClosedError, dead=False)

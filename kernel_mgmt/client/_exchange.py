@@ -135,7 +135,8 @@ class Exchange:
             self.fail(failure)
         else:
             self.idle = True
-            self.take_reply(self.reply_of_death)
+            self.reply = self.reply or self.reply_of_death
+            self._notify()
 
     def fail(self, failure: Callable[[], Exception]) -> None:
         self.failure = failure

@@ -73,6 +73,9 @@ class Request:
         )
         self.msg_type = msg_type
 
+    def __del__(self) -> None:
+        self._connection.release(self._exchange)
+
     def __await__(self) -> Generator[Any, None, Message]:
         return self._reply().__await__()
 

@@ -74,16 +74,19 @@ class KernelRequests(ABC):
             header=_in_subshell(subshell_id),
             until_idle=True,
             collect=collect,
-            patience=Patience(self.interrupt, interrupt_timeout, idle_timeout, raise_on_no_idle),
+            patience=Patience(
+                self._start_interrupt, interrupt_timeout, idle_timeout, raise_on_no_idle
+            ),
         )
 
-    @abstractmethod
     async def interrupt(self) -> Message | None:
         """Interrupt the kernel, in the way that its kernel type asks for.
 
         :return: the reply of a kernel that is interrupted by message; ``None`` for a signal
         :raises InterruptUnsupportedError: if neither would interrupt it
         """
+        request = await self._start_interrupt()
+        return None if request is None else await request
 
     def complete(
         self, code: str, cursor_pos: int | None = None, *, subshell_id: str | None = None
@@ -232,6 +235,10 @@ class KernelRequests(ABC):
     def comm_close(self, comm_id: str, data: Mapping[str, object] | None = None) -> str:
         """Close a comm; return the id of the message."""
         return self._send_only("shell", "comm_close", {"comm_id": comm_id, "data": data or {}})
+
+    @abstractmethod
+    async def _start_interrupt(self) -> Request | None:
+        """Interrupt the kernel; where that takes a message, its reply is still to come."""
 
     @abstractmethod
     def _request(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import suppress
 from signal import SIGKILL
 
 import anyio
@@ -14,6 +16,7 @@ from kernel_mgmt import (
     Message,
     OutputOverflowError,
 )
+from kernel_mgmt.client._exchange import Exchange
 
 from .conftest import StartFake
 
@@ -119,6 +122,35 @@ async def test_a_request_that_takes_too_long_is_interrupted(start_fake: StartFak
     assert reply.content["status"] == "error"
 
 
+async def test_a_kernel_that_leaves_its_interrupt_unanswered_is_waited_for_all_the_same(
+    start_fake: StartFake,
+) -> None:
+    client = await start_fake("--interrupt-request", "ignore")
+    assert client.manager is not None
+    client.manager.interrupt_mode = "message"
+
+    with anyio.fail_after(10):
+        reply = await client.execute("sleep 0.5", interrupt_timeout=0.1)
+
+    assert reply.content["status"] == "ok"
+
+
+async def test_nothing_is_kept_for_requests_that_nobody_holds(start_fake: StartFake) -> None:
+    client = await start_fake("--never-idle", "--mute", "complete_request")
+
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(thing, Exchange) for thing in gc.get_objects())
+
+    before = kept()
+    with anyio.fail_after(10):
+        for _ in range(20):
+            client.complete("a")
+            await client.kernel_info()
+
+    assert kept() <= before
+
+
 async def test_a_missing_idle_is_an_error_if_that_is_wanted(start_fake: StartFake) -> None:
     client = await start_fake("--never-idle")
 
@@ -170,6 +202,24 @@ async def test_a_client_whose_kernel_has_died_goes_over_to_the_next(start_fake: 
     assert reply.content["status"] == "ok"
 
 
+async def test_waiting_for_a_kernel_that_is_given_up_for_another_fails(
+    start_fake: StartFake,
+) -> None:
+    client = await start_fake("--slow-start", "60", ready=False)
+    successor = await start_fake()
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+
+            async def wait() -> None:
+                with pytest.raises(KernelDiedError):
+                    await client.wait_for_ready()
+
+            tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            client.reconnect(successor.connection_info, successor.manager)
+
+
 async def test_a_client_comes_back_to_a_kernel_that_has_not_seen_it_leave(
     start_fake: StartFake,
 ) -> None:
@@ -186,8 +236,11 @@ async def test_a_client_comes_back_to_a_kernel_that_has_not_seen_it_leave(
     assert reply.content["status"] == "ok"
 
 
-async def test_a_closed_client_goes_nowhere(start_fake: StartFake) -> None:
+@pytest.mark.parametrize("code", ["kill", "result 1"])
+async def test_a_closed_client_goes_nowhere(code: str, start_fake: StartFake) -> None:
     client = await start_fake()
+    with anyio.fail_after(10), suppress(KernelDiedError):
+        await client.execute(code)
     client.close()
 
     with pytest.raises(ClientClosedError):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import logging
-import threading
+import os
+import sys
+from collections.abc import Callable
 from signal import SIGKILL
 
 import anyio
@@ -258,6 +260,27 @@ async def test_waiting_for_a_kernel_that_is_never_ready_ends_in_time(
         await client.wait_for_ready(0.1)
 
 
+async def test_iterating_over_a_shutdown_ends_with_the_kernel(start_fake: StartFake) -> None:
+    client = await start_fake("--never-idle")
+    request = client.shutdown()
+
+    with anyio.fail_after(3):
+        await request
+        types = [message.msg_type async for message in request]
+
+    assert types[0] == "status"
+
+
+async def test_a_name_that_is_no_text_reaches_the_kernel(start_fake: StartFake) -> None:
+    owner = await start_fake()
+
+    async with KernelClient(owner.connection_info, username="\udc80") as client:
+        await client.wait_for_ready(10)
+        reply = await client.kernel_info()
+
+    assert reply.parent_header["username"] == "\udc80"
+
+
 async def test_a_reply_without_idle_is_given_and_marked(start_fake: StartFake) -> None:
     client = await start_fake("--never-idle")
     request = client.execute("result 1")
@@ -361,21 +384,48 @@ async def test_a_client_that_nobody_closed_warns_and_closes(start_fake: StartFak
     await anyio.wait_all_tasks_blocked()
 
 
-async def test_use_from_another_thread_is_refused(start_fake: StartFake) -> None:
+async def test_a_client_that_nobody_closed_closes_where_warnings_are_errors(
+    start_fake: StartFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await start_fake()
+    await owner.kernel_info(channel="control")
+    raised: list[sys.UnraisableHookArgs] = []
+    monkeypatch.setattr(sys, "unraisablehook", raised.append)
+
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    before = descriptors()
+    clients = [KernelClient(owner.connection_info)]
+    with anyio.fail_after(10):
+        await clients[0].kernel_info()
+        clients.clear()
+
+        while descriptors() > before:
+            await anyio.sleep(0.01)
+
+    assert [item.exc_type for item in raised] == [ResourceWarning]
+
+
+USES: dict[str, Callable[[KernelClient], object]] = {
+    "kernel_info": lambda client: client.kernel_info(),
+    "close": lambda client: client.close(),
+    "reconnect": lambda client: client.reconnect(client.connection_info),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+async def test_use_from_another_thread_is_refused_and_does_no_harm(
+    use: Callable[[KernelClient], object], start_fake: StartFake
+) -> None:
     client = await start_fake()
-    errors: list[BaseException] = []
 
-    def use() -> None:
-        try:
-            client.kernel_info()
-        except RuntimeError as error:
-            errors.append(error)
+    with anyio.fail_after(10):
+        with pytest.raises(RuntimeError, match="event loop of its first use"):
+            await anyio.to_thread.run_sync(use, client)
+        reply = await client.kernel_info()
 
-    thread = threading.Thread(target=use)
-    thread.start()
-    thread.join()
-
-    assert "event loop of its first use" in str(errors[0])
+    assert reply.content["status"] == "ok"
 
 
 def test_use_without_an_event_loop_is_refused() -> None:
