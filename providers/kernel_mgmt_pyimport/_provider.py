@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -74,7 +75,12 @@ class IPykernelProvider(KernelProviderBase):
 
         Over tcp its messages are encrypted, if this ipykernel can do that.
         """
-        # Not before a launch: a listing needs no event loop, no sockets and no processes.
+        # Not before a launch: a listing needs no event loop, no sockets and no processes. And in a
+        # thread, since the event loop would wait for it.
+        if "kernel_mgmt_subprocess" not in sys.modules:
+            from anyio import to_thread
+
+            await to_thread.run_sync(import_module, "kernel_mgmt_subprocess")
         from kernel_mgmt_subprocess import make_launcher
 
         launcher = make_launcher(

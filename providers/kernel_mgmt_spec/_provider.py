@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -95,7 +97,12 @@ class KernelSpecProvider(KernelProviderBase):
         How it is reached, and whether it encrypts, is chosen by
         :func:`kernel_mgmt_subprocess.make_launcher`.
         """
-        # Not before a launch: a listing needs no event loop, no sockets and no processes.
+        # Not before a launch: a listing needs no event loop, no sockets and no processes. And in a
+        # thread, since the event loop would wait for it.
+        if "kernel_mgmt_subprocess" not in sys.modules:
+            from anyio import to_thread
+
+            await to_thread.run_sync(import_module, "kernel_mgmt_subprocess")
         from kernel_mgmt_subprocess import make_launcher
 
         spec = self.find_kernel_spec(name)
