@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from abc import ABC, abstractmethod
@@ -26,7 +27,13 @@ class EventLoop(ABC):
     """What a client needs of the event loop that it is used in."""
 
     def __init__(self) -> None:
+        self._process = os.getpid()
         self._thread = threading.get_ident()
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it is the loop of another process, which this one was forked from."""
+        return os.getpid() != self._process
 
     def check_thread(self) -> None:
         """Make sure that the caller runs in the thread of this loop, whether or not in the loop.

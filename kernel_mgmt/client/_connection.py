@@ -206,7 +206,9 @@ class Connection:
             return
         self.failure = failure
         self._dead = dead
-        self._transport.close()
+        # A forked child shares descriptors and selector with its parent, and takes nothing of them.
+        if self._loop is None or not self._loop.is_inherited:
+            self._transport.close()
         pending, self._pending = self._pending, {}
         for exchange in pending.values():
             (exchange.die if dead else exchange.fail)(failure)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from signal import SIGKILL
 
@@ -405,6 +406,25 @@ async def test_a_client_that_nobody_closed_closes_where_warnings_are_errors(
             await anyio.sleep(0.01)
 
     assert [item.exc_type for item in raised] == [ResourceWarning]
+
+
+async def test_a_forked_child_that_closes_leaves_its_parent_alone(start_fake: StartFake) -> None:
+    client = await start_fake()
+
+    with warnings.catch_warnings():
+        # Newer Pythons warn of threads, such as those of ZeroMQ.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid == 0:
+        try:
+            client.close()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    with anyio.fail_after(10):
+        reply = await client.kernel_info()
+
+    assert reply.content["status"] == "ok"
 
 
 USES: dict[str, Callable[[KernelClient], object]] = {
