@@ -142,6 +142,7 @@ def test_each_package_is_typed(name: str) -> None:
         "kernel_mgmt.client",
         "kernel_mgmt.discovery",
         "kernel_mgmt.exceptions",
+        "kernel_mgmt.records",
         "kernel_mgmt.start",
         *SHELVES,
     ],

@@ -1,0 +1,86 @@
+"""The record of one kernel."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from ._identity import Machine, ProcessIdentity
+
+if TYPE_CHECKING:
+    from kernel_mgmt.types import JSONDict
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class KernelRecord:
+    """Describes a running kernel, without a secret: the key is in the connection file alone.
+
+    :ivar process: the process of the kernel
+    :ivar kernel_type: the name of its type, such as ``"spec/python3"``, if the launcher knew it
+    :ivar launcher: the full name of the class that launched it
+    :ivar files: the files, and directories of sockets, that are to be removed when it has ended
+    :ivar persist: whether it goes on when its owner is gone
+    :ivar owner: the process that launched it
+    :ivar created_at: when it was launched, in seconds after the epoch
+    """
+
+    kernel_id: str
+    process: ProcessIdentity
+    connection_file: str
+    kernel_type: str | None = None
+    launcher: str | None = None
+    argv: tuple[str, ...] = ()
+    cwd: str | None = None
+    interrupt_mode: str = "signal"
+    log_file: str | None = None
+    files: tuple[str, ...] = ()
+    persist: bool = False
+    owner: ProcessIdentity = field(default_factory=lambda: ProcessIdentity.of(os.getpid()))
+    machine: Machine = field(default_factory=Machine.this)
+    created_at: float = field(default_factory=time.time)
+
+    def to_dict(self) -> JSONDict:
+        """Return a plain dict, which JSON can hold."""
+        return {"version": _VERSION, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: JSONDict) -> KernelRecord:
+        """Make a record of what :meth:`to_dict` returned, before or after it was JSON.
+
+        :raises ValueError: if it is something else
+        """
+        # Whoever only launches kernels does not need it.
+        import msgspec
+
+        if values.get("version") != _VERSION:
+            raise ValueError(f"its version is {values.get('version')!r}, not {_VERSION}")
+        return msgspec.convert(values, cls)
+
+
+def is_foreign(record: KernelRecord) -> bool:
+    """Whether the kernel is one of another machine or container, so that nothing can be told."""
+    here, there = Machine.this(), record.machine
+    if here.is_same_boot(there):
+        return here.pid_namespace != there.pid_namespace
+    return here.host != there.host
+
+
+def is_stale(record: KernelRecord) -> bool:
+    """Whether the kernel no longer runs, though another process may have its pid.
+
+    A foreign record is never stale.
+    """
+    return not is_foreign(record) and not (_is_of_this_boot(record) and record.process.runs())
+
+
+def is_left(record: KernelRecord) -> bool:
+    """Whether the kernel no longer runs, and the program that launched it is gone, too."""
+    return is_stale(record) and not (_is_of_this_boot(record) and record.owner.runs())
+
+
+def _is_of_this_boot(record: KernelRecord) -> bool:
+    return Machine.this().is_same_boot(record.machine)
