@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         NoSuchKernelError,
         OutputOverflowError,
         ProviderLoadError,
+        ReattachError,
         StartupTimeoutError,
         UnknownProviderError,
     )
@@ -66,6 +67,7 @@ __all__ = (
     "OutputOverflowError",
     "Problem",
     "ProviderLoadError",
+    "ReattachError",
     "Request",
     "ResourceLimits",
     "StartupTimeoutError",
@@ -89,7 +91,7 @@ _MODULE_OF = {
         "exceptions": "ClientClosedError InterruptUnsupportedError KernelDiedError "
         "KernelLaunchError KernelManagementError KernelSpecError "
         "LaunchOptionError LaunchParameterError NoSuchKernelError "
-        "OutputOverflowError ProviderLoadError StartupTimeoutError "
+        "OutputOverflowError ProviderLoadError ReattachError StartupTimeoutError "
         "UnknownProviderError",
         "messages": "Message",
         "start": "run_kernel_async run_kernel_blocking start_kernel_async start_kernel_blocking",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         Channel,
         ConnectionInfo,
         ExitStatus,
+        JSONDict,
         KernelAttributes,
         LaunchOptions,
         LaunchParams,
@@ -36,6 +37,10 @@ class KernelProviderBase(ABC):
     A provider that can answer for one kernel type without a listing also has a method
     ``get_kernel(name)``, plain or a coroutine function, which returns its attributes or raises
     :exc:`NoSuchKernelError` or :exc:`KernelSpecError`.
+
+    A provider that can take hold of a kernel which another process launched through it also has an
+    asynchronous method ``reattach(record)``, which takes a :class:`~kernel_mgmt.records.KernelRecord`
+    and returns the manager, or raises :exc:`KernelDiedError` or :exc:`ReattachError`.
 
     :cvar id: the first part of the names of its kernel types; matches ``[a-z0-9._-]+``
     """
@@ -150,6 +155,13 @@ class KernelManagerABC(ABC):
 
     async def kernel_ready(self) -> None:
         """Take note that the kernel has answered; a client calls this."""
+
+    def describe(self) -> JSONDict:
+        """Return what another process needs to take hold of the kernel, as JSON can hold it.
+
+        It has no secrets. It is empty if no other process can.
+        """
+        return {}
 
     @property
     def exit_status(self) -> ExitStatus | None:

@@ -12,6 +12,7 @@
     ├── KernelLaunchError
     │   └── StartupTimeoutError    (also a TimeoutError)
     ├── KernelDiedError
+    ├── ReattachError
     ├── ClientClosedError
     ├── InterruptUnsupportedError
     └── OutputOverflowError
@@ -39,6 +40,7 @@ __all__ = (
     "NoSuchKernelError",
     "OutputOverflowError",
     "ProviderLoadError",
+    "ReattachError",
     "StartupTimeoutError",
     "UnknownProviderError",
 )
@@ -143,6 +145,15 @@ class KernelDiedError(KernelManagementError):
         self.exit_status = exit_status
         how = "how is not known" if exit_status is None else str(exit_status)
         super().__init__(f"The kernel has died ({how}){_last_words(exit_status)}")
+
+
+class ReattachError(KernelManagementError):
+    """Raised when a kernel that another process launched cannot be taken hold of."""
+
+    def __init__(self, kernel_id: str, reason: str) -> None:
+        self.kernel_id = kernel_id
+        self.reason = reason
+        super().__init__(f"The kernel {kernel_id} cannot be taken hold of: {reason}")
 
 
 class ClientClosedError(KernelManagementError):

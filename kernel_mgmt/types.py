@@ -116,6 +116,7 @@ class LaunchOptions:
         listen where it did, with the same keys
     :ivar restart: whether the kernel takes the place of one that has ended, for providers that can
         make use of what that one had
+    :ivar persist: whether the kernel goes on when the program that launched it is gone
     """
 
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -127,6 +128,7 @@ class LaunchOptions:
     # It holds keys, which belong into no log.
     connection_info: ConnectionInfo | None = field(default=None, repr=False)
     restart: bool = False
+    persist: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ._ipc import SubprocessIPCKernelLauncher
 from ._launcher import SubprocessLauncher
 from ._manager import KernelManager
 from ._policy import make_launcher
+from ._reattach import reattach
 from ._settings import LaunchSettings
 from ._tcp import SubprocessKernelLauncher
 
@@ -24,4 +25,5 @@ __all__ = (
     "SubprocessKernelLauncher",
     "SubprocessLauncher",
     "make_launcher",
+    "reattach",
 )

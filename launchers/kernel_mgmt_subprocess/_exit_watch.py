@@ -1,4 +1,4 @@
-"""Learn of the end of a child process, through a descriptor that becomes readable then."""
+"""Learn of the end of a process, through a descriptor that becomes readable then."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import os
 import select
 import socket
 import sys
+import time
 from subprocess import Popen
 from threading import Thread
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+from ._foreign import ForeignProcess
+
+Process: TypeAlias = Popen[bytes] | ForeignProcess
+
+_SECONDS_BETWEEN_LOOKS = 0.05
 
 
 class Descriptor(Protocol):
@@ -20,7 +27,7 @@ class Descriptor(Protocol):
 
 
 class ExitWatch(Protocol):
-    """Watches one child process, which it never reaps."""
+    """Watches one process, which it never reaps."""
 
     def has_exited(self) -> bool:
         """Whether the process has exited, at the cost of a system call at most."""
@@ -38,8 +45,8 @@ class ExitWatch(Protocol):
         ...
 
 
-def watch_exit(popen: Popen[bytes]) -> ExitWatch:
-    """Watch a child process by the best means there is."""
+def watch_exit(popen: Process) -> ExitWatch:
+    """Watch a process by the best means there is."""
     try:
         return PidfdWatch(popen.pid)
     except (AttributeError, OSError):
@@ -69,7 +76,7 @@ class PidfdWatch:
 class ThreadWatch:
     """Watches through a thread that blocks until the process has exited."""
 
-    def __init__(self, popen: Popen[bytes]) -> None:
+    def __init__(self, popen: Process) -> None:
         self._has_exited = False
         self._readable, self._ending = socket.socketpair()
         name = f"watch-{popen.pid}"
@@ -84,7 +91,7 @@ class ThreadWatch:
     def close(self) -> None:
         self._readable.close()
 
-    def _watch(self, popen: Popen[bytes]) -> None:
+    def _watch(self, popen: Process) -> None:
         try:
             _block_until_exit(popen)
         finally:
@@ -105,16 +112,20 @@ class _OwnedDescriptor:
             os.close(descriptor)
 
 
-def _block_until_exit(popen: Popen[bytes]) -> None:
-    if sys.platform == "win32":
+def _block_until_exit(popen: Process) -> None:
+    if isinstance(popen, ForeignProcess) and sys.platform != "darwin":
+        # Where there is no pidfd, a parent alone can wait.
+        while popen.identity.runs():
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    elif sys.platform == "win32":
         popen.wait()
-    elif hasattr(os, "waitid"):
+    elif hasattr(os, "waitid") and not isinstance(popen, ForeignProcess):
         try:
             os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
         except ChildProcessError:
             return
     elif sys.platform == "darwin":
-        # Python has waitid on macOS from 3.13 on.
+        # Python has waitid on macOS from 3.13 on, and for children only.
         queue = select.kqueue()
         exits = select.kevent(
             popen.pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT

@@ -71,6 +71,7 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
             directory = os.path.join(parent, name)
             if _longest_socket_path(directory) <= self.socket_path_limit:
                 with self._errors_in("The directory of the sockets cannot be made"):
+                    self._guard.remove_files_at_end([directory])
                     os.mkdir(directory, 0o700)
                 return directory
         reason = f"No directory, {self.runtime_dir!r} neither, has a path short enough for sockets"

@@ -19,11 +19,19 @@ from kernel_mgmt.abc import KernelLauncherABC
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt.parameters import fill_argv, fill_env
 from kernel_mgmt.paths import make_runtime_dir
+from kernel_mgmt.records import (
+    KernelRecord,
+    ProcessIdentity,
+    record_path,
+    unfinished_path,
+    write_record,
+)
 from kernel_mgmt.types import ConnectionInfo, LaunchOptions, LaunchParams, ResourceLimits
 
 from ._carriers import KERNEL_ID_VARIABLE
 from ._connection_file import check_connection_info, new_connection_info, write_connection_file
 from ._files import open_new_file, remove_files
+from ._guardian import this_guardian
 from ._limits import check_limits, set_limits
 from ._manager import KernelManager
 from ._spawn import end_process, spawn
@@ -55,6 +63,7 @@ class SubprocessLauncher(KernelLauncherABC):
 
     :cvar transport: the transport that the kernel speaks
     :ivar kernel_id: the id that the kernel will bear
+    :ivar kernel_type: the full name of the kernel type, for the record; for a provider to set
     """
 
     transport: ClassVar[str]
@@ -86,6 +95,7 @@ class SubprocessLauncher(KernelLauncherABC):
         self.resource_dir = None if resource_dir is None else fspath(resource_dir)
         self.kernel_name = kernel_name
         self.kernel_id = self.options.kernel_id or str(uuid4())
+        self.kernel_type: str | None = None
         self._given_runtime_dir = runtime_dir
         self._held_ports: list[socket.socket] = []
         self._win_interrupt_evt: int | None = None
@@ -124,6 +134,7 @@ class SubprocessLauncher(KernelLauncherABC):
                 encrypt=self.encrypt,
             )
         path = self._connection_file()
+        self._guard.remove_files_at_end([path])
         with self._errors_in("The connection file cannot be written"):
             write_connection_file(path, connection_info)
         return path, connection_info
@@ -161,6 +172,9 @@ class SubprocessLauncher(KernelLauncherABC):
             from ._windows import make_interruptible
 
             self._win_interrupt_evt = make_interruptible(popen_kwargs)
+        if self.options.persist:
+            # Some kernels end with this process.
+            del env["JPY_PARENT_PID"]
         return popen_kwargs
 
     def files_to_cleanup(self, connection_file: str, connection_info: ConnectionInfo) -> list[str]:
@@ -172,19 +186,24 @@ class SubprocessLauncher(KernelLauncherABC):
 
     def _start(self) -> tuple[ConnectionInfo, KernelManager]:
         self.runtime_dir = self._make_runtime_dir()
+        self._guard = this_guardian().guard(self.kernel_id)
+        self._undo.callback(self._guard.release)
         connection_file, connection_info = self.make_connection_file()
         files = self.files_to_cleanup(connection_file, connection_info)
         self._undo.callback(remove_files, files)
+        self._guard.remove_files_at_end(files)
         popen_kwargs = self.build_popen_kwargs(connection_file)
-        log_file = os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.log")
+        # Hidden, or Jupyter's programs take it for the connection file if told a part of the id.
+        log_file = os.path.join(self.runtime_dir, f".kernel-{self.kernel_id}.log")
         popen = self._spawn(popen_kwargs, log_file)
         self._undo.callback(end_process, popen)
         with self._errors_in("The limits of the kernel cannot be set"):
             set_limits(popen.pid, self.limits)
         logger.debug("Kernel %s is process %d", self.kernel_id, popen.pid)
+        record = self._write_record(popen, popen_kwargs, connection_file, files, log_file)
         manager = KernelManager(
             popen,
-            files,
+            record.files,
             self._win_interrupt_evt,
             connection_info=connection_info,
             kernel_id=self.kernel_id,
@@ -193,10 +212,46 @@ class SubprocessLauncher(KernelLauncherABC):
             argv=popen_kwargs["args"],
             held_ports=self._held_ports,
             limits=self.limits,
+            guard=self._guard,
+            record=record,
         )
         return connection_info, manager
 
+    def _write_record(
+        self,
+        popen: Popen[bytes],
+        popen_kwargs: Mapping[str, Any],
+        connection_file: str,
+        files: Sequence[str],
+        log_file: str,
+    ) -> KernelRecord:
+        process = ProcessIdentity.of(popen.pid)
+        self._guard.end_process(process.pid, process.start_time)
+        path = record_path(self.kernel_id, self.runtime_dir)
+        self._guard.remove_files_at_end([path, unfinished_path(path)])
+        record = KernelRecord(
+            kernel_id=self.kernel_id,
+            process=process,
+            connection_file=connection_file,
+            kernel_type=self.kernel_type,
+            launcher=f"{type(self).__module__}.{type(self).__qualname__}",
+            argv=tuple(popen_kwargs["args"]),
+            cwd=_absolute(popen_kwargs.get("cwd")),
+            interrupt_mode=self.interrupt_mode,
+            log_file=log_file,
+            files=(*map(os.path.abspath, files), log_file, path),
+            persist=self.options.persist,
+        )
+        with self._errors_in("The record of the kernel cannot be written"):
+            write_record(record, self.runtime_dir)
+        self._undo.callback(remove_files, [path])
+        if record.persist:
+            self._guard.let_persist()
+        return record
+
     def _spawn(self, popen_kwargs: dict[str, Any], log_file: str) -> Popen[bytes]:
+        self._guard.remove_files_at_end([log_file])
+        self._guard.keep_log_short(log_file)
         with self._errors_in("The log file cannot be written"):
             log = open_new_file(log_file, os.O_WRONLY | os.O_APPEND)
         self._undo.callback(remove_files, [log_file])
@@ -256,6 +311,13 @@ class SubprocessLauncher(KernelLauncherABC):
             yield
         except OSError as error:
             raise KernelLaunchError(f"{what} ({error})", argv=self.kernel_cmd) from error
+
+
+def _absolute(cwd: str | None) -> str | None:
+    try:
+        return os.path.abspath(cwd or ".")
+    except FileNotFoundError:  # the working directory of this process has been removed
+        return None
 
 
 def _why_not_spawned(error: OSError | ValueError, popen_kwargs: Mapping[str, Any]) -> str:

@@ -7,28 +7,31 @@ import socket
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from subprocess import Popen
 from threading import Thread
 from uuid import uuid4
 
 from kernel_mgmt.abc import KernelManagerABC
 from kernel_mgmt.exceptions import InterruptUnsupportedError
-from kernel_mgmt.types import ConnectionInfo, ExitStatus, ResourceLimits
+from kernel_mgmt.records import KernelRecord
+from kernel_mgmt.types import ConnectionInfo, ExitStatus, JSONDict, ResourceLimits
 
+from ._exit_watch import Process
 from ._files import remove_files
+from ._foreign import ForeignProcess
+from ._guardian import Guard
 from ._process import KernelProcess
 
 _SIGNS_OF_A_PORT_CONFLICT = ("address already in use", "eaddrinuse", "address in use")
 
 
 class KernelManager(KernelManagerABC):
-    """Holds one kernel that runs as a child process.
+    """Holds one kernel that runs as a process of this machine.
 
     It is bound to no event loop: it may be made under one and used under another. When the kernel
     ends, so do its process group and, on Linux, every process that carries its id in the
     environment variable ``KERNEL_MGMT_KERNEL_ID``.
 
-    :param popen: the process, in a session of its own; nobody else may wait for it
+    :param popen: the process, in a session of its own; if it is a child, nobody else may wait for it
     :param files_to_cleanup: files, and directories of files, that :meth:`cleanup` removes
     :param win_interrupt_evt: the handle of the event that interrupts the kernel (Windows)
     :param connection_info: how to reach the kernel; the attribute stays unset without it
@@ -39,13 +42,15 @@ class KernelManager(KernelManagerABC):
     :param held_ports: sockets that keep the kernel's ports from others, closed when the kernel is
         ready, at its end, or by :meth:`cleanup`
     :param limits: what the kernel may use
+    :param guard: is told when the kernel and its files are gone
+    :param record: what :meth:`describe` tells
 
     :ivar argv: the command that started the kernel
     """
 
     def __init__(
         self,
-        popen: Popen[bytes],
+        popen: Process,
         files_to_cleanup: Iterable[str] | None = None,
         win_interrupt_evt: int | None = None,
         *,
@@ -56,6 +61,8 @@ class KernelManager(KernelManagerABC):
         argv: Sequence[str] = (),
         held_ports: Iterable[socket.socket] = (),
         limits: ResourceLimits | None = None,
+        guard: Guard | None = None,
+        record: KernelRecord | None = None,
     ) -> None:
         self.kernel_id = str(uuid4()) if kernel_id is None else kernel_id
         self.interrupt_mode = interrupt_mode
@@ -64,8 +71,18 @@ class KernelManager(KernelManagerABC):
         self.argv = list(argv)
         self._files = [*(files_to_cleanup or ()), *([log_file] if log_file is not None else ())]
         self._win_interrupt_evt = win_interrupt_evt
+        self._guard = guard
+        self._record = record
+        persists = record is not None and record.persist
+        self._may_outlive = persists or isinstance(popen, ForeignProcess)
         self._process = KernelProcess(
-            popen, self.kernel_id, log_file, list(held_ports), limits=limits
+            popen,
+            self.kernel_id,
+            log_file,
+            list(held_ports),
+            limits=limits,
+            on_end=None if guard is None else guard.process_has_ended,
+            may_outlive=self._may_outlive,
         )
 
     @property
@@ -131,6 +148,8 @@ class KernelManager(KernelManagerABC):
     async def kernel_ready(self) -> None:
         """Take note that the kernel has answered: ports that were held for it are let go."""
         self._process.release_ports()
+        if self._guard is not None:
+            self._guard.check()
 
     async def cleanup(self) -> None:
         """Remove the files of the kernel and let go of its ports.
@@ -141,10 +160,20 @@ class KernelManager(KernelManagerABC):
         self._process.has_ended()
         self._clean_up()
 
+    def describe(self) -> JSONDict:
+        """Return the kernel's record as a plain dict; empty if it has none.
+
+        :func:`kernel_mgmt_subprocess.reattach` makes an equal manager of
+        ``KernelRecord.from_dict(description)``, in another process, too.
+        """
+        return {} if self._record is None else self._record.to_dict()
+
     def _clean_up(self) -> None:
         self._process.release_ports()
         remove_files(self._files)
         self._files.clear()
+        if self._guard is not None:
+            self._guard.files_are_removed()
         if sys.platform == "win32" and self._win_interrupt_evt is not None:
             from ._windows import close_handle
 
@@ -162,6 +191,9 @@ class KernelManager(KernelManagerABC):
     def __del__(self) -> None:
         process: KernelProcess | None = getattr(self, "_process", None)
         if process is None or not process.is_ours() or process.has_ended():
+            return
+        if self._may_outlive:
+            process.let_go(None if self._guard is None else self._guard.release)
             return
         process.close()
         message = f"{self!r} was dropped while its kernel runs; kill it, or wait for its end"

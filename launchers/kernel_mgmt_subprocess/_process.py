@@ -9,48 +9,54 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
-from subprocess import Popen
 from threading import Lock
 from typing import Literal
 
 from kernel_mgmt.types import ExitStatus, ResourceLimits
 
 from ._carriers import kill_carriers
-from ._exit_watch import Descriptor, ExitWatch, watch_exit
+from ._exit_watch import Descriptor, ExitWatch, Process, watch_exit
 from ._files import read_tail
+from ._foreign import ForeignProcess
 from ._limits import find_struck_limit
 from ._ports import release_ports
+from ._spawn import leave_child
 
 
 class KernelProcess:
-    """A child process and its group, bound to no event loop.
+    """A process, usually a child, and its group; bound to no event loop.
 
     :param kernel_id: what the environment of the process carries
     :param log_file: where the process writes its stdout and stderr
     :param held_ports: sockets that are closed at the end, if not before
     :param watch_exit: how the end of the process is learned of
     :param limits: what the process may use
+    :param on_end: called once when the process and what belongs to it have ended
+    :param may_outlive: whether the process is meant to go on when this program ends
     """
 
     def __init__(
         self,
-        popen: Popen[bytes],
+        popen: Process,
         kernel_id: str,
         log_file: str | None,
         held_ports: list[socket.socket],
-        watch_exit: Callable[[Popen[bytes]], ExitWatch] = watch_exit,
+        watch_exit: Callable[[Process], ExitWatch] = watch_exit,
         limits: ResourceLimits | None = None,
+        on_end: Callable[[], None] | None = None,
+        may_outlive: bool = False,
     ) -> None:
         self._popen = popen
         self._kernel_id = kernel_id
         self._log_file = log_file
         self._held_ports = held_ports
         self._limits = limits or ResourceLimits()
+        self._on_end = on_end
         self._owner = os.getpid()
         self._lock = Lock()
         self._leads_group = _leads_group(popen.pid)
         self._watch = watch_exit(popen)
-        self._job = _create_job(popen.pid)
+        self._job = None if may_outlive else _create_job(popen.pid)
         self.exit_status: ExitStatus | None = None
 
     @property
@@ -117,6 +123,15 @@ class KernelProcess:
             release_ports(self._held_ports)
             self._watch.close()
 
+    def let_go(self, has_ended: Callable[[], None] | None) -> None:
+        """Stop watching a process that is meant to go on.
+
+        :param has_ended: called when the end of a child is found out, if ever
+        """
+        self.close()
+        if not isinstance(self._popen, ForeignProcess):
+            leave_child(self._popen, has_ended)
+
     def _end_descriptor(self) -> Descriptor | None:
         with self._lock:
             return self._watch.duplicate() if self.exit_status is None else None
@@ -140,6 +155,8 @@ class KernelProcess:
         self.exit_status = _exit_status(None if leader == "lost" else code, tail, self._limits)
         release_ports(self._held_ports)
         self._watch.close()
+        if self._on_end is not None:
+            self._on_end()
 
     def _end_job(self, job: int) -> None:
         self._job = None
@@ -182,7 +199,9 @@ def _leads_group(pid: int) -> bool:
         return False
 
 
-def _state_of(popen: Popen[bytes]) -> Literal["running", "zombie", "reaped", "lost"]:
+def _state_of(popen: Process) -> Literal["running", "zombie", "reaped", "lost"]:
+    if isinstance(popen, ForeignProcess):
+        return "zombie" if popen.identity.exists() else "lost"
     if popen.returncode is not None:
         return "reaped"
     if sys.platform == "win32" or not hasattr(os, "waitid"):

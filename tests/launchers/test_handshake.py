@@ -105,7 +105,7 @@ async def test_the_connection_file_takes_the_place_of_the_registration_file(
     assert "registration_port" not in connection_info
     assert 0 not in ports_of(connection_info)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert files == ["kernel-a.json", "kernel-a.log"]
+    assert files == [".kernel-a.log", ".kernel-a.record.json", "kernel-a.json"]
 
 
 @pytest.mark.skipif(not zmq.has("curve"), reason="this libzmq has no CURVE")

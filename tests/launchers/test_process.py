@@ -37,7 +37,7 @@ def start(request: pytest.FixtureRequest) -> Callable[[str], KernelProcess]:
 
     def start_script(script: str) -> KernelProcess:
         popen = Popen([sys.executable, "-S", "-c", script], start_new_session=True)
-        return KernelProcess(popen, "no-such-id", None, [], request.param)
+        return KernelProcess(popen, "no-such-id", None, [], watch_exit=request.param)
 
     return start_script
 

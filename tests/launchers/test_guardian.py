@@ -1,0 +1,461 @@
+"""No kernel outlives the program that launched it, however that program goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any
+
+import anyio
+import pytest
+
+from kernel_mgmt.testing import fake_kernel_argv
+from kernel_mgmt_subprocess._carriers import find_carriers
+
+pytestmark = pytest.mark.anyio
+
+if sys.platform != "linux":
+    pytest.skip("reads the processes from Linux' /proc", allow_module_level=True)
+
+FAKE = fake_kernel_argv()
+IPYKERNEL = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+XPYTHON = [sys.executable, "-m", "xpython_launcher", "-f", "{connection_file}", "--raw"]
+BASH = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
+IRKERNEL = ["R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"]
+
+SLEEP = "import time; time.sleep(60)"
+PROGRAM = Path(__file__).with_name("owner_program.py")
+
+
+class Owner:
+    """A program that launches kernels as it is told."""
+
+    def __init__(self, backend: str, runtime_dir: Path) -> None:
+        argv = [sys.executable, str(PROGRAM), backend, str(runtime_dir)]
+        self.popen = Popen(argv, stdin=PIPE, stdout=PIPE, text=True)
+
+    def tell(self, code: str) -> None:
+        """Have some Python run there."""
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(json.dumps(code) + "\n")
+        self.popen.stdin.flush()
+
+    def hear(self) -> Any:
+        """Return the value of ``answer`` after it has run."""
+        assert self.popen.stdout is not None
+        return json.loads(self.popen.stdout.readline())
+
+    def do(self, code: str) -> Any:
+        """Have some Python run there, and return the value of ``answer`` after it has."""
+        self.tell(code)
+        return self.hear()
+
+    def launch(self, *commands: list[str], **options: Any) -> list[int]:
+        """Launch kernels there, and return their pids when they have answered."""
+        pids: list[int] = self.do(f"answer = launch(*{commands!r}, **{options!r})")
+        return pids
+
+    def launch_script(self, script: str, **options: Any) -> int:
+        """Launch a script there as a kernel, and return its pid."""
+        pid: int = self.do(f"answer = launch_script({script!r}, **{options!r}).pid")
+        return pid
+
+    @property
+    def guardian(self) -> int:
+        """The process id of the guardian there."""
+        pid: int = self.do("answer = guardian()")
+        return pid
+
+    def kill(self) -> None:
+        """End the program as nothing can prevent."""
+        self.popen.kill()
+        self.popen.wait()
+
+    def close(self) -> None:
+        """End the program if it runs."""
+        with self.popen:
+            self.popen.kill()
+
+
+@pytest.fixture
+def start_owner(anyio_backend: str, runtime_dir: Path) -> Iterator[Callable[[], Owner]]:
+    """A function that starts a program which launches kernels."""
+    with ExitStack() as stack:
+
+        def start() -> Owner:
+            owner = Owner(anyio_backend, runtime_dir)
+            stack.callback(owner.close)
+            return owner
+
+        yield start
+
+
+@pytest.fixture
+def owner(start_owner: Callable[[], Owner]) -> Owner:
+    """A program that launches kernels."""
+    return start_owner()
+
+
+async def nothing_is_left(runtime_dir: Path) -> None:
+    """Return when there is no process of this test any more, and no file in the directory."""
+    with anyio.fail_after(2):
+        while processes() or (runtime_dir.exists() and os.listdir(runtime_dir)):
+            await anyio.sleep(0.005)
+
+
+def processes() -> list[int]:
+    """The processes that were started in this test and have not ended."""
+    mark = f"KERNEL_MGMT_TEST={os.environ['KERNEL_MGMT_TEST']}".encode()
+    found: list[int] = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (directory / "environ").read_bytes().split(b"\0"):
+                found.append(int(directory.name))
+        except OSError:
+            continue
+    return found
+
+
+async def gone(*pids: int) -> None:
+    """Return when none of the processes runs."""
+    with anyio.fail_after(5):
+        while set(pids) & set(processes()):
+            await anyio.sleep(0.005)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        pytest.param(FAKE, id="fake"),
+        pytest.param(IPYKERNEL, id="ipykernel"),
+        pytest.param(XPYTHON, id="xpython-raw"),
+        pytest.param(BASH, id="bash"),
+        pytest.param(
+            IRKERNEL,
+            id="ir",
+            marks=pytest.mark.skipif(shutil.which("R") is None, reason="R is not installed"),
+        ),
+    ],
+)
+async def test_a_kernel_ends_with_a_program_that_is_killed(
+    owner: Owner, argv: list[str], transport: str, runtime_dir: Path
+) -> None:
+    owner.launch(argv, argv, transport=transport)
+    owner.kill()
+
+    await nothing_is_left(runtime_dir)
+
+
+async def test_twenty_kernels_end_with_a_program_that_is_killed(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.launch(*[FAKE] * 10)
+    pids = owner.launch(*[FAKE] * 10, transport="ipc")
+    alive = set(pids) <= set(processes())
+    owner.kill()
+
+    assert alive
+    await nothing_is_left(runtime_dir)
+
+
+async def test_the_children_of_a_kernel_end_with_it_wherever_they_are(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    (pid,) = owner.launch(BASH)
+    kernel_id = owner.do("answer = managers[0].kernel_id")
+    groups = {os.getpgid(each) for each in find_carriers(kernel_id)}
+    owner.kill()
+
+    assert len(groups) > 1
+    assert pid in groups
+    await nothing_is_left(runtime_dir)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "import os; os._exit(0)",
+        "raise SystemExit",
+        "import os; os.execv('/bin/sleep', ['sleep', '60'])",
+    ],
+)
+async def test_a_kernel_ends_with_a_program_that_goes_in_another_way(
+    owner: Owner, end: str, runtime_dir: Path
+) -> None:
+    pid, guardian = owner.launch_script(SLEEP), owner.guardian
+    owner.tell(end)
+    await gone(pid, guardian)
+    owner.kill()
+
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_fork_that_lives_on_does_not_keep_the_kernels_alive(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    pid = owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    fork = owner.do("import os, time; answer = os.fork() or time.sleep(60)")
+    owner.kill()
+    await gone(pid, guardian)
+    files = os.listdir(runtime_dir)
+    os.kill(fork, signal.SIGKILL)
+
+    assert files == []
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_fork_has_a_guardian_of_its_own(owner: Owner, runtime_dir: Path) -> None:
+    first = owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    fork, second, other_guardian = owner.do(
+        f"""
+import os, signal
+read_end, write_end = os.pipe()
+fork = os.fork()
+if not fork:
+    managers.clear()
+    launched = launch_script({SLEEP!r})
+    os.write(write_end, json.dumps([os.getpid(), launched.pid, guardian()]).encode())
+    signal.pause()
+answer = json.loads(os.read(read_end, 1000))
+"""
+    )
+    os.kill(fork, signal.SIGKILL)
+    await gone(second, other_guardian)
+    first_is_alive = {first, guardian} <= set(processes())
+    owner.kill()
+
+    assert first_is_alive
+    await nothing_is_left(runtime_dir)
+
+
+@pytest.mark.parametrize("delay", [0, 0.2])
+async def test_a_kernel_whose_pid_is_not_yet_known_is_found_by_its_id(
+    owner: Owner, kernel_id: str, delay: float, runtime_dir: Path
+) -> None:
+    spawned_late = f"sleep {delay}; exec env KERNEL_MGMT_KERNEL_ID={kernel_id} sleep 60"
+    owner.do(
+        f"""
+from subprocess import DEVNULL, Popen
+guard = this_guardian().guard({kernel_id!r})
+Popen(["sh", "-c", {spawned_late!r}], stdin=DEVNULL, stdout=DEVNULL)
+"""
+    )
+    owner.kill()
+
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_that_died_is_replaced_by_the_next_launch(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    os.kill(guardian, signal.SIGKILL)
+    await gone(guardian)
+    owner.launch_script(SLEEP)
+    replacement = owner.guardian
+    owner.kill()
+
+    assert replacement not in (None, guardian)
+    await nothing_is_left(runtime_dir)
+
+
+@pytest.mark.parametrize(
+    "occasion",
+    [
+        "anyio.run(managers[0].kernel_ready)",
+        "anyio.run(managers[0].kill); anyio.run(managers[0].cleanup)",
+    ],
+)
+async def test_a_guardian_that_died_is_replaced_on_other_occasions_too(
+    owner: Owner, occasion: str, runtime_dir: Path
+) -> None:
+    owner.launch_script(SLEEP)
+    owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    os.kill(guardian, signal.SIGKILL)
+    await gone(guardian)
+    owner.do(occasion)
+    replacement = owner.guardian
+    owner.kill()
+
+    assert replacement not in (None, guardian)
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_is_ended_by_no_signal_that_can_be_ignored(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        os.kill(guardian, signum)
+    owner.kill()
+
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_is_there_as_long_as_there_are_kernels(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    guardians = [owner.guardian]
+    for _ in range(2):
+        owner.launch_script(SLEEP)
+        guardians.append(owner.guardian)
+    for _ in range(2):
+        owner.do("manager = managers.pop(); manager.kill_now(seconds_to_block=20)")
+        guardians.append(owner.guardian)
+
+    assert guardians == [None, guardians[1], guardians[1], guardians[1], None]
+    assert processes() == [owner.popen.pid]
+    assert os.listdir(f"/proc/{owner.popen.pid}/task") == [str(owner.popen.pid)]
+
+
+async def test_a_guardian_stays_until_the_files_are_removed(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    pid = owner.launch_script("")
+    owner.do("anyio.run(managers[0].wait)")
+    files = os.listdir(runtime_dir)
+    owner.kill()
+
+    assert files != []
+    assert pid not in processes()
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_stays_until_the_kernel_has_ended(owner: Owner, runtime_dir: Path) -> None:
+    owner.launch_script(SLEEP)
+    owner.do("anyio.run(managers[0].cleanup)")
+    owner.kill()
+
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_launch_that_fails_leaves_no_guardian(owner: Owner, runtime_dir: Path) -> None:
+    failed = owner.do(
+        """
+from kernel_mgmt import KernelLaunchError
+try:
+    anyio.run(SubprocessKernelLauncher(["/no/such/program"], runtime_dir=RUNTIME_DIR).launch)
+except KernelLaunchError:
+    answer = True
+"""
+    )
+
+    assert failed
+    assert owner.guardian is None
+    assert processes() == [owner.popen.pid]
+
+
+async def test_a_launch_that_fails_for_its_id_leaves_the_kernel_of_that_id_guarded(
+    owner: Owner, kernel_id: str, runtime_dir: Path
+) -> None:
+    owner.launch_script(SLEEP, kernel_id=kernel_id)
+    failed = owner.do(
+        f"""
+from kernel_mgmt import KernelLaunchError
+try:
+    launch_script({SLEEP!r}, kernel_id={kernel_id!r})
+except KernelLaunchError:
+    answer = True
+"""
+    )
+    owner.kill()
+
+    assert failed
+    await nothing_is_left(runtime_dir)
+
+
+async def test_launches_in_many_threads_share_one_guardian(owner: Owner, runtime_dir: Path) -> None:
+    owner.do(
+        f"""
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(8) as threads:
+    list(threads.map(launch_script, [{SLEEP!r}] * 16))
+"""
+    )
+    guardians = [pid for pid in processes() if b"_guardian_main" in _command_of(pid)]
+    owner.kill()
+
+    assert len(guardians) == 1
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_ends_though_the_program_ignores_the_end_of_children(
+    owner: Owner,
+) -> None:
+    owner.do("import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)")
+    owner.launch_script(SLEEP)
+    owner.do("managers[0].kill_now(seconds_to_block=20)")
+
+    assert processes() == [owner.popen.pid]
+
+
+async def test_a_guardian_that_somebody_else_reaped_is_not_killed_again(owner: Owner) -> None:
+    owner.launch_script(SLEEP)
+    owner.do("import os; os.kill(guardian(), 9); os.waitpid(guardian(), 0)")
+    owner.do("managers[0].kill_now(seconds_to_block=20)")
+
+    assert processes() == [owner.popen.pid]
+
+
+async def test_a_guardian_that_does_not_listen_is_replaced(owner: Owner, runtime_dir: Path) -> None:
+    owner.launch_script(SLEEP)
+    deaf = owner.guardian
+    os.kill(deaf, signal.SIGSTOP)
+    owner.do("for _ in range(20): managers[0]._guard.remove_files_at_end(['/x' * 30_000])")
+    replacement = owner.guardian
+    owner.kill()
+
+    assert replacement != deaf
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_is_small_and_sleeps_while_nothing_happens(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.launch(*[FAKE] * 5)
+    guardian = owner.guardian
+    before = ""
+    with anyio.fail_after(20):
+        while (now := _status_of(guardian, "voluntary_ctxt_switches")) != before:
+            before = now
+            await anyio.sleep(0.3)
+    most = int(_status_of(guardian, "VmHWM").removesuffix(" kB"))
+    owner.kill()
+
+    assert most < 12_000
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_is_no_part_of_the_kernel_that_launches_kernels(
+    owner: Owner, kernel_id: str, runtime_dir: Path
+) -> None:
+    owner.do(f"import os; os.environ['KERNEL_MGMT_KERNEL_ID'] = {kernel_id!r}")
+    owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    carriers = list(find_carriers(kernel_id))
+    owner.kill()
+
+    assert guardian not in carriers
+    await nothing_is_left(runtime_dir)
+
+
+def _status_of(pid: int, field: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().split("\n")
+    return next(line.split(":")[1].strip() for line in lines if line.startswith(f"{field}:"))
+
+
+def _command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
