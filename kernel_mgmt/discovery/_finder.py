@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kernel_mgmt.exceptions import (
     KernelManagementError,
     NoSuchKernelError,
+    ReattachError,
     UnknownProviderError,
 )
 
@@ -17,7 +18,7 @@ from ._ask import ask, ask_async
 from ._config import Configuration, read_configuration
 from ._entry_points import installed_entry_points
 from ._filter import KernelFilter
-from ._launch import check_parameters, launch_through
+from ._launch import check_parameters, launch_through, reattach_through
 from ._match import match_kernel
 from ._names import is_provider_id, split_name
 from ._register import register_entry_points, register_providers
@@ -25,6 +26,7 @@ from ._search import gather, list_all, stream
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC, KernelProviderBase
+    from kernel_mgmt.records import KernelRecord
     from kernel_mgmt.types import (
         ConnectionInfo,
         KernelAttributes,
@@ -241,6 +243,22 @@ class KernelFinder:
             return await launch_through(provider, kernel_name, cwd, launch_params, options)
         except NoSuchKernelError as error:
             raise self._no_such_kernel(registered, kernel_name, error) from error
+
+    async def reattach(self, record: KernelRecord) -> KernelManagerABC:
+        """Take hold of a running kernel that another process launched; only its provider is imported.
+
+        :param record: one that :func:`kernel_mgmt.records.find_records` found
+        :raises UnknownProviderError: if there is no such provider
+        :raises ProviderLoadError: if the provider cannot be used
+        :raises NoSuchKernelError: if the kernel type is excluded
+        :raises KernelDiedError: if the kernel no longer runs
+        :raises ReattachError: if it is out of reach, or the provider cannot take hold of kernels
+        """
+        if record.kernel_type is None:
+            raise ReattachError(record.kernel_id, "its record does not name its kernel type")
+        registered, _ = self._resolve(record.kernel_type)
+        provider = await registered.load_within_async(self._time_limit)
+        return await reattach_through(provider, record)
 
     def match(
         self,

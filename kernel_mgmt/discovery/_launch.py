@@ -1,4 +1,4 @@
-"""Launch through a provider, which may know less than the contract of today."""
+"""Launch, or take hold of kernels, through a provider that may know less than today's contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
-from kernel_mgmt.exceptions import KernelLaunchError, KernelManagementError, LaunchOptionError
+from kernel_mgmt.exceptions import (
+    KernelLaunchError,
+    KernelManagementError,
+    LaunchOptionError,
+    ReattachError,
+)
 from kernel_mgmt.types import LaunchOptions
 
 from ._errand import Errand
@@ -17,6 +22,7 @@ from ._faults import describe, show
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC, KernelProviderBase
+    from kernel_mgmt.records import KernelRecord
     from kernel_mgmt.types import ConnectionInfo, LaunchParams
 
     Launched = tuple[ConnectionInfo, KernelManagerABC | None]
@@ -48,6 +54,25 @@ async def launch_through(
     raise _launch_error(
         provider, name, f"returned {show(launched)}, not connection info with a manager"
     )
+
+
+async def reattach_through(provider: KernelProviderBase, record: KernelRecord) -> KernelManagerABC:
+    """Take hold of a running kernel through its provider.
+
+    :raises ReattachError: if the provider cannot, or raises what is no error of kernel_mgmt
+    """
+    reattach = getattr(provider, "reattach", None)
+    if reattach is None:
+        reason = f"the kernel provider {provider.id!r} cannot take hold of kernels"
+        raise ReattachError(record.kernel_id, reason)
+    try:
+        manager: KernelManagerABC = await reattach(record)
+    except KernelManagementError:
+        raise
+    except (Exception, SystemExit) as error:
+        reason = f"the kernel provider {provider.id!r} raised {describe(error)}"
+        raise ReattachError(record.kernel_id, reason) from error
+    return manager
 
 
 async def check_parameters(

@@ -12,6 +12,7 @@ from kernel_mgmt.abc import KernelManagerABC, KernelProviderBase
 from kernel_mgmt.kernelspecs import KernelSpec, KernelSpecFinder
 
 if TYPE_CHECKING:
+    from kernel_mgmt.records import KernelRecord
     from kernel_mgmt.types import (
         ConnectionInfo,
         KernelAttributes,
@@ -114,4 +115,15 @@ class KernelSpecProvider(KernelProviderBase):
             options=options,
             settings=self._settings,
         )
+        launcher.kernel_type = f"{self.id}/{spec.name}"
         return await launcher.launch()
+
+    async def reattach(self, record: KernelRecord) -> KernelManagerABC:
+        """Take hold of a running kernel that this provider launched in another process.
+
+        :raises KernelDiedError: if it no longer runs
+        :raises ReattachError: if it is out of reach
+        """
+        from kernel_mgmt_subprocess import reattach
+
+        return reattach(record)
