@@ -191,6 +191,7 @@ class MessageFactory:
         """Make a message.
 
         :param header: more items for the header
+        :param buffers: sent as they are, without a copy; those with gaps are copied
         :return: the id and the parts of the message
         """
         self._count += 1
@@ -210,5 +211,10 @@ class MessageFactory:
             encode(parent_header) if parent_header else b"{}",
             encode(metadata) if metadata else b"{}",
             encode(content),
-            *buffers,
+            *map(_in_one_piece, buffers),
         ]
+
+
+def _in_one_piece(buffer: Buffer) -> Buffer:
+    view = memoryview(buffer)
+    return buffer if view.c_contiguous else view.tobytes()

@@ -135,6 +135,15 @@ def test_ids_do_not_repeat() -> None:
     assert len({factory.make("execute_request", {})[0] for _ in range(100)}) == 100
 
 
+def test_a_buffer_with_gaps_is_copied_into_one_piece() -> None:
+    whole = b"abcdef"
+
+    _, parts = MessageFactory().make("comm_msg", {}, buffers=[whole, memoryview(whole)[::2]])
+
+    assert parts[4] is whole
+    assert parts[5] == b"ace"
+
+
 def test_metadata_parent_and_buffers_travel_along() -> None:
     _, parts = MessageFactory().make(
         "comm_msg",
