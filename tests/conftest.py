@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -58,3 +59,17 @@ def processes_with(name: str, value: str) -> dict[int, str]:
         except OSError:  # it has ended, or is not ours
             continue
     return found
+
+
+def left_behind(runtime_dir: Path) -> list[str]:
+    """What is still in a runtime directory, and the processes that were given its path.
+
+    A process that has been killed takes a moment to be gone, so they are given two seconds.
+    """
+    until = monotonic() + 2
+    while True:
+        left = [str(path) for path in runtime_dir.rglob("*")]
+        left += processes_with("JUPYTER_RUNTIME_DIR", str(runtime_dir)).values()
+        if not left or monotonic() > until:
+            return left
+        sleep(0.01)

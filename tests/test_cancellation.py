@@ -16,7 +16,7 @@ from kernel_mgmt import (
     start_kernel_async,
 )
 
-from .conftest import processes_with
+from .conftest import left_behind
 from .fake_provider import FakeProvider
 
 T = TypeVar("T")
@@ -61,11 +61,6 @@ def runtime_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "runtime"
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(path))
     return path
-
-
-def left_behind(runtime_dir: Path) -> list[str]:
-    files = [str(path) for path in runtime_dir.rglob("*")]
-    return files + list(processes_with("JUPYTER_RUNTIME_DIR", str(runtime_dir)).values())
 
 
 @pytest.mark.anyio

@@ -35,7 +35,7 @@ from kernel_mgmt_pyimport import IPykernelProvider
 from kernel_mgmt_spec import KernelSpecProvider
 from kernel_mgmt_subprocess import SubprocessKernelLauncher
 
-from .conftest import processes_with
+from .conftest import left_behind
 
 pytestmark = pytest.mark.anyio
 
@@ -65,12 +65,6 @@ def add_kernel(tmp_path: Path) -> Callable[..., KernelFinder]:
 
 def ipykernel_argv() -> list[str]:
     return [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-
-
-def left_behind(runtime_dir: Path) -> list[str]:
-    """What is in the runtime directory, and the processes that were given its path."""
-    files = [str(path) for path in runtime_dir.rglob("*")]
-    return files + list(processes_with("JUPYTER_RUNTIME_DIR", str(runtime_dir)).values())
 
 
 KERNELS = {

