@@ -117,7 +117,6 @@ class Guardian:
 
     def disown(self) -> None:
         """Leave the guardian to the program that this one was forked from."""
-        self._owner = 0
         if self._channel >= 0:
             os.close(self._channel)
 

@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
+from kernel_mgmt.records import ProcessIdentity
 from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt_subprocess._carriers import find_carriers
 
@@ -39,7 +40,7 @@ class Owner:
 
     def __init__(self, backend: str, runtime_dir: Path) -> None:
         argv = [sys.executable, str(PROGRAM), backend, str(runtime_dir)]
-        self.popen = Popen(argv, stdin=PIPE, stdout=PIPE, text=True)
+        self.popen = Popen(argv, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True)
 
     def tell(self, code: str) -> None:
         """Have some Python run there."""
@@ -123,6 +124,11 @@ def processes() -> list[int]:
     return found
 
 
+def guardians() -> list[int]:
+    """The guardians among them."""
+    return [pid for pid in processes() if b"_guardian_main" in _command_of(pid)]
+
+
 async def gone(*pids: int) -> None:
     """Return when none of the processes runs."""
     with anyio.fail_after(5):
@@ -179,6 +185,50 @@ async def test_the_children_of_a_kernel_end_with_it_wherever_they_are(
     await nothing_is_left(runtime_dir)
 
 
+async def test_a_child_that_has_lost_the_id_ends_with_the_group_of_its_kernel(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    children = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {SLEEP!r}], env={{}})
+print(child.pid, flush=True)
+child.wait()
+"""
+    owner.launch_script(children)
+    log = Path(owner.do("answer = managers[0].describe()['log_file']"))
+    with anyio.fail_after(20):
+        while not (child := log.read_text()).endswith("\n"):
+            await anyio.sleep(0.005)
+    owner.kill()
+
+    await nothing_is_left(runtime_dir)
+    with anyio.fail_after(2):
+        while ProcessIdentity.of(int(child)).runs():
+            await anyio.sleep(0.005)
+
+
+async def test_a_process_that_has_the_pid_of_a_kernel_by_now_is_left_alone(
+    owner: Owner, kernel_id: str, runtime_dir: Path
+) -> None:
+    pid = owner.do(
+        f"""
+from subprocess import DEVNULL, Popen
+other = Popen([sys.executable, "-c", {SLEEP!r}], start_new_session=True, stdout=DEVNULL)
+guard = this_guardian().guard({kernel_id!r})
+guard.end_process(other.pid, 1)
+answer = other.pid
+"""
+    )
+    guardian = owner.guardian
+    owner.kill()
+    await gone(guardian)
+    runs = pid in processes()
+    os.kill(pid, signal.SIGKILL)
+
+    assert runs
+    await nothing_is_left(runtime_dir)
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -198,18 +248,61 @@ async def test_a_kernel_ends_with_a_program_that_goes_in_another_way(
     await nothing_is_left(runtime_dir)
 
 
-async def test_a_fork_that_lives_on_does_not_keep_the_kernels_alive(
+async def test_a_kernel_ends_with_a_program_whose_group_is_killed(
     owner: Owner, runtime_dir: Path
+) -> None:
+    owner.launch_script(SLEEP)
+    os.killpg(owner.popen.pid, signal.SIGKILL)
+    owner.popen.wait()
+
+    await nothing_is_left(runtime_dir)
+
+
+FORK = "holder = os.fork() or time.sleep(60)"
+# This one holds the other end of what the guardian listens to.
+SPAWN = "holder = Popen(['sleep', '60'], pass_fds=[this_guardian()._channel], stdout=DEVNULL).pid"
+
+
+@pytest.mark.parametrize("start", [FORK, SPAWN], ids=["fork", "with the channel"])
+async def test_a_child_that_lives_on_does_not_keep_the_kernels_alive(
+    owner: Owner, start: str, runtime_dir: Path
 ) -> None:
     pid = owner.launch_script(SLEEP)
     guardian = owner.guardian
-    fork = owner.do("import os, time; answer = os.fork() or time.sleep(60)")
+    imports = "import os, time; from subprocess import DEVNULL, Popen"
+    holder = owner.do(f"{imports}; {start}; answer = holder")
     owner.kill()
     await gone(pid, guardian)
     files = os.listdir(runtime_dir)
-    os.kill(fork, signal.SIGKILL)
+    os.kill(holder, signal.SIGKILL)
 
     assert files == []
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_program_may_be_gone_before_its_guardian_is_up(
+    owner: Owner, kernel_id: str, runtime_dir: Path
+) -> None:
+    owner.tell(
+        f"""
+import os
+from subprocess import DEVNULL, Popen
+env = {{**os.environ, "KERNEL_MGMT_KERNEL_ID": {kernel_id!r}}}
+guard = this_guardian().guard({kernel_id!r})
+Popen([sys.executable, "-c", {SLEEP!r}], stdout=DEVNULL, env=env)
+Popen(["sleep", "60"], pass_fds=[this_guardian()._channel], stdout=DEVNULL)
+os.kill(os.getpid(), 9)
+"""
+    )
+    owner.popen.wait()
+    with anyio.fail_after(2):
+        while list(find_carriers(kernel_id)) or len(processes()) > 1:
+            await anyio.sleep(0.005)
+    (holder,) = processes()
+    command = _command_of(holder)
+    os.kill(holder, signal.SIGKILL)
+
+    assert command == b"sleep\00060\0"
     await nothing_is_left(runtime_dir)
 
 
@@ -267,6 +360,20 @@ async def test_a_guardian_that_died_is_replaced_by_the_next_launch(
     owner.kill()
 
     assert replacement not in (None, guardian)
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_that_died_does_not_end_a_program_that_minds_sigpipe(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.do("import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL)")
+    owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    os.kill(guardian, signal.SIGKILL)
+    await gone(guardian)
+    owner.launch_script(SLEEP)
+    owner.kill()
+
     await nothing_is_left(runtime_dir)
 
 
@@ -385,10 +492,10 @@ with ThreadPoolExecutor(8) as threads:
     list(threads.map(launch_script, [{SLEEP!r}] * 16))
 """
     )
-    guardians = [pid for pid in processes() if b"_guardian_main" in _command_of(pid)]
+    one = guardians()
     owner.kill()
 
-    assert len(guardians) == 1
+    assert len(one) == 1
     await nothing_is_left(runtime_dir)
 
 
@@ -419,6 +526,41 @@ async def test_a_guardian_that_does_not_listen_is_replaced(owner: Owner, runtime
     owner.kill()
 
     assert replacement != deaf
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_may_be_told_something_while_it_is_being_told_something(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.do(
+        f"""
+import os, signal
+from contextlib import suppress
+def interfere(*_):
+    launched._guard.check()
+    times[0] += 1
+times = [0]
+launched = launch_script({SLEEP!r})
+# It ends the program if one waits for the other.
+signal.alarm(20)
+signal.signal(signal.SIGVTALRM, interfere)
+signal.setitimer(signal.ITIMER_VIRTUAL, 0.0005, 0.0005)
+while times[0] < 60:
+    launched._guard.remove_files_at_end(["/no/such/file"])
+    with suppress(OSError):
+        pid = guardian()
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+launched._guard.check()
+"""
+    )
+    in_use = owner.guardian
+    with anyio.fail_after(5):
+        while guardians() != [in_use]:
+            await anyio.sleep(0.005)
+    owner.kill()
+
     await nothing_is_left(runtime_dir)
 
 
