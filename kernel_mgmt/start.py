@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 # Here, so that the first start of a process does not load it while its event loop waits.
 import kernel_mgmt.transports.zmq  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -185,6 +186,8 @@ async def _start(
         raise KernelLaunchError(reason)
     client: KernelClient | None = None
     try:
+        # To launch and to connect in one step would hold the event loop for longer than need be.
+        await anyio.lowlevel.checkpoint()
         client = KernelClient(connection_info, manager)
         await client.wait_for_ready(startup_timeout)
     except BaseException as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import struct
 import sys
 from collections import deque
 from collections.abc import Iterable
@@ -21,6 +22,15 @@ logger = logging.getLogger(__name__)
 _PROGRAM = "import sys; sys.path.append(sys.argv[1]); import _guardian_main; _guardian_main.main()"
 # Far more than a guardian needs to read what it is told; one that takes longer is replaced.
 _SECONDS_TO_TELL = 1.0
+# An interpreter on its way up takes a processor from the kernel, and from the event loop that starts
+# it. So the guardian is at first a shell that waits at a gate, and a program of a moment needs no more
+# of it. The gate opens after so long, when the guardian has much to read, or with the owner's end.
+_SHELL = "/bin/sh"
+_WAIT_AT_GATE = 'read -r _ <&3; exec "$@" 3<&-'
+_SECONDS_AT_GATE = 1.0
+_BYTES_AT_GATE = 1 << 16
+# What a message takes of the channel besides (bytes, measured).
+_OVERHEAD = 768
 
 
 class Guard:
@@ -33,11 +43,10 @@ class Guard:
 
     def remove_files_at_end(self, paths: Iterable[str]) -> None:
         """Have files removed that may exist from now on, or directories of files."""
-        for path in paths:
-            self._guardian.tell(self._key, "file", os.path.abspath(path))
+        self._guardian.tell(self._key, "file", *map(os.path.abspath, paths))
 
     def keep_log_short(self, path: str) -> None:
-        """Have a file cut when it grows too long."""
+        """Have a file cut when it grows too long, and removed at the end."""
         self._guardian.tell(self._key, "log", os.path.abspath(path))
 
     def end_process(self, pid: int, start_time: int | None) -> None:
@@ -88,6 +97,8 @@ class Guardian:
         self._is_at_work = False
         self._pid = 0
         self._channel = -1
+        self._gate = -1
+        self._unread = 0
 
     @property
     def pid(self) -> int | None:
@@ -117,8 +128,7 @@ class Guardian:
 
     def disown(self) -> None:
         """Leave the guardian to the program that this one was forked from."""
-        if self._channel >= 0:
-            os.close(self._channel)
+        self._close_channel()
 
     def _do(self, key: str, message: bytes | None) -> None:
         if os.getpid() != self._owner:
@@ -154,13 +164,15 @@ class Guardian:
         if not hasattr(os, "posix_spawn") or not sys.executable or hasattr(sys, "frozen"):
             return
         ours, theirs = socket.socketpair()
-        with ours, theirs:
+        gate, their_gate = socket.socketpair()
+        with ours, theirs, gate, their_gate:
+            _time_out(their_gate, _SECONDS_AT_GATE)
             try:
-                self._pid = _spawn(theirs.fileno())
+                self._pid = _spawn(theirs.fileno(), their_gate.fileno())
             except (OSError, NotImplementedError) as error:
                 _warn(error)
                 return
-            self._channel = ours.detach()
+            self._channel, self._gate, self._unread = ours.detach(), gate.detach(), 0
         if not self._send(b"".join(message for told in self._told.values() for message in told)):
             self._stop()
             _warn("its guardian has ended at once")
@@ -168,6 +180,9 @@ class Guardian:
     def _send(self, messages: bytes) -> bool:
         if self._channel < 0:
             return False
+        self._unread += len(messages) + _OVERHEAD
+        if self._unread > _BYTES_AT_GATE:
+            self._open_gate()
         # Not os.write: a program that does not ignore SIGPIPE would be ended by it. And no socket
         # is kept, which would warn when the interpreter exits.
         channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, self._channel)
@@ -189,9 +204,18 @@ class Guardian:
                     os.kill(pid, SIGKILL)
                     os.waitpid(pid, 0)
         # Not before: to the guardian, the end of the channel is the end of this program.
-        if self._channel >= 0:
-            os.close(self._channel)
-            self._channel = -1
+        self._close_channel()
+
+    def _open_gate(self) -> None:
+        gate, self._gate = self._gate, -1
+        if gate >= 0:
+            os.close(gate)
+
+    def _close_channel(self) -> None:
+        self._open_gate()
+        channel, self._channel = self._channel, -1
+        if channel >= 0:
+            os.close(channel)
 
 
 def this_guardian() -> Guardian:
@@ -207,15 +231,29 @@ def _message(*fields: object) -> bytes:
     return b"".join(os.fsencode(str(field)) + b"\0" for field in (*fields, ""))
 
 
-def _spawn(channel: int) -> int:
+def _time_out(their_gate: socket.socket, seconds: float) -> None:
+    """Have whoever reads from a socket give up in time, whatever program that is."""
+    timeval = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
+    their_gate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+
+
+def _spawn(channel: int, gate: int) -> int:
     environment = {name: value for name, value in os.environ.items() if name != KERNEL_ID_VARIABLE}
-    argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, os.path.dirname(__file__)]
+    directory, owner = os.path.dirname(__file__), str(os.getpid())
+    argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, directory, owner]
+    if os.access(_SHELL, os.X_OK):
+        argv = [_SHELL, "-c", _WAIT_AT_GATE, "guardian", *argv]
+    # Either may be where the other is to be.
+    spare = max(channel, gate, 3) + 1
     return os.posix_spawn(
-        sys.executable,
-        [*argv, str(os.getpid())],
+        argv[0],
+        argv,
         environment,
         file_actions=[
+            (os.POSIX_SPAWN_DUP2, gate, spare),
             (os.POSIX_SPAWN_DUP2, channel, 0),
+            (os.POSIX_SPAWN_DUP2, spare, 3),
+            (os.POSIX_SPAWN_CLOSE, spare),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],

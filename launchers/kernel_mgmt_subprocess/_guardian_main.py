@@ -73,6 +73,7 @@ class Register:
             self.kernels[key].files += values
         elif word == b"log":
             self.kernels[key].log = values[0]
+            self.kernels[key].files += values
         elif word == b"process":
             self.kernels[key].pid = int(values[0])
             self.kernels[key].start_time = values[1]

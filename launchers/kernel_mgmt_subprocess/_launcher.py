@@ -12,7 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from os import PathLike, fspath
 from subprocess import DEVNULL, Popen
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from uuid import uuid4
 
 from kernel_mgmt.abc import KernelLauncherABC
@@ -39,7 +39,19 @@ from ._spawn import end_process, spawn
 logger = logging.getLogger(__name__)
 
 _PYTHON_NAMES = ("python", "python3", f"python3.{sys.version_info.minor}")
+_SECONDS_TO_LOAD = 0.001
 _KERNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class _Process(NamedTuple):
+    """What has been started, and with what."""
+
+    popen: Popen[bytes]
+    popen_kwargs: dict[str, Any]
+    connection_file: str
+    connection_info: ConnectionInfo
+    files: list[str]
+    log_file: str
 
 
 class SubprocessLauncher(KernelLauncherABC):
@@ -104,14 +116,24 @@ class SubprocessLauncher(KernelLauncherABC):
     async def launch(self) -> tuple[ConnectionInfo, KernelManager]:
         """Start the kernel.
 
-        All of it happens without a single await, so that no cancellation can come between.
+        It takes three steps, between which the event loop turns to other work for a moment.
 
         :raises LaunchOptionError: if an option cannot be had from this launcher
         :raises KernelLaunchError: if the kernel cannot be started
         """
+        from anyio import sleep
+        from anyio.lowlevel import checkpoint
+
         self._check()
         with self._undo:
-            result = self._start()
+            self.runtime_dir = self._make_runtime_dir()
+            self._guard = this_guardian().guard(self.kernel_id)
+            self._undo.callback(self._guard.release)
+            await checkpoint()
+            process = self._start_process()
+            # Whoever asks about a process that the system is loading is kept waiting.
+            await sleep(_SECONDS_TO_LOAD)
+            result = self._hold(process)
             self._undo.pop_all()
         return result
 
@@ -184,10 +206,7 @@ class SubprocessLauncher(KernelLauncherABC):
     def _connection_file(self) -> str:
         return os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.json")
 
-    def _start(self) -> tuple[ConnectionInfo, KernelManager]:
-        self.runtime_dir = self._make_runtime_dir()
-        self._guard = this_guardian().guard(self.kernel_id)
-        self._undo.callback(self._guard.release)
+    def _start_process(self) -> _Process:
         connection_file, connection_info = self.make_connection_file()
         files = self.files_to_cleanup(connection_file, connection_info)
         self._undo.callback(remove_files, files)
@@ -197,49 +216,45 @@ class SubprocessLauncher(KernelLauncherABC):
         log_file = os.path.join(self.runtime_dir, f".kernel-{self.kernel_id}.log")
         popen = self._spawn(popen_kwargs, log_file)
         self._undo.callback(end_process, popen)
+        logger.debug("Kernel %s is process %d", self.kernel_id, popen.pid)
         with self._errors_in("The limits of the kernel cannot be set"):
             set_limits(popen.pid, self.limits)
-        logger.debug("Kernel %s is process %d", self.kernel_id, popen.pid)
-        record = self._write_record(popen, popen_kwargs, connection_file, files, log_file)
+        return _Process(popen, popen_kwargs, connection_file, connection_info, files, log_file)
+
+    def _hold(self, process: _Process) -> tuple[ConnectionInfo, KernelManager]:
+        record = self._write_record(process)
         manager = KernelManager(
-            popen,
+            process.popen,
             record.files,
             self._win_interrupt_evt,
-            connection_info=connection_info,
+            connection_info=process.connection_info,
             kernel_id=self.kernel_id,
             interrupt_mode=self.interrupt_mode,
-            log_file=log_file,
-            argv=popen_kwargs["args"],
+            log_file=process.log_file,
+            argv=process.popen_kwargs["args"],
             held_ports=self._held_ports,
             limits=self.limits,
             guard=self._guard,
             record=record,
         )
-        return connection_info, manager
+        return process.connection_info, manager
 
-    def _write_record(
-        self,
-        popen: Popen[bytes],
-        popen_kwargs: Mapping[str, Any],
-        connection_file: str,
-        files: Sequence[str],
-        log_file: str,
-    ) -> KernelRecord:
-        process = ProcessIdentity.of(popen.pid)
-        self._guard.end_process(process.pid, process.start_time)
+    def _write_record(self, process: _Process) -> KernelRecord:
+        identity = ProcessIdentity.of(process.popen.pid)
+        self._guard.end_process(identity.pid, identity.start_time)
         path = record_path(self.kernel_id, self.runtime_dir)
         self._guard.remove_files_at_end([path, unfinished_path(path)])
         record = KernelRecord(
             kernel_id=self.kernel_id,
-            process=process,
-            connection_file=connection_file,
+            process=identity,
+            connection_file=process.connection_file,
             kernel_type=self.kernel_type,
             launcher=f"{type(self).__module__}.{type(self).__qualname__}",
-            argv=tuple(popen_kwargs["args"]),
-            cwd=_absolute(popen_kwargs.get("cwd")),
+            argv=tuple(process.popen_kwargs["args"]),
+            cwd=_absolute(process.popen_kwargs.get("cwd")),
             interrupt_mode=self.interrupt_mode,
-            log_file=log_file,
-            files=(*map(os.path.abspath, files), log_file, path),
+            log_file=process.log_file,
+            files=(*map(os.path.abspath, process.files), process.log_file, path),
             persist=self.options.persist,
         )
         with self._errors_in("The record of the kernel cannot be written"):
@@ -250,7 +265,6 @@ class SubprocessLauncher(KernelLauncherABC):
         return record
 
     def _spawn(self, popen_kwargs: dict[str, Any], log_file: str) -> Popen[bytes]:
-        self._guard.remove_files_at_end([log_file])
         self._guard.keep_log_short(log_file)
         with self._errors_in("The log file cannot be written"):
             log = open_new_file(log_file, os.O_WRONLY | os.O_APPEND)

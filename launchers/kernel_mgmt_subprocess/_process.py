@@ -80,12 +80,14 @@ class KernelProcess:
         descriptor = self._end_descriptor()
         if descriptor is None:
             return
-        # Importing anyio takes longer than a launch does, and only this needs it.
-        from anyio import wait_readable
+        from anyio import to_thread, wait_readable
 
         try:
-            while not self.has_ended():
+            ended = self.has_ended()
+            while not ended:
                 await wait_readable(descriptor)
+                # In a thread, since it looks through all processes of the machine.
+                ended = await to_thread.run_sync(self.has_ended, abandon_on_cancel=True)
         finally:
             descriptor.close()
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -259,18 +259,24 @@ async def test_a_kernel_ends_with_a_program_whose_group_is_killed(
 
 
 FORK = "holder = os.fork() or time.sleep(60)"
-# This one holds the other end of what the guardian listens to.
-SPAWN = "holder = Popen(['sleep', '60'], pass_fds=[this_guardian()._channel], stdout=DEVNULL).pid"
+# These hold the other ends of what the guardian listens to, and of what it waits for at first.
+SPAWN = """
+channel, gate = this_guardian()._channel, this_guardian()._gate
+holder = Popen(['sleep', '60'], pass_fds=[channel], stdout=DEVNULL).pid
+"""
+SPAWN_WITH_GATE = SPAWN.replace("[channel]", "[channel, gate]")
 
 
-@pytest.mark.parametrize("start", [FORK, SPAWN], ids=["fork", "with the channel"])
+@pytest.mark.parametrize(
+    "start", [FORK, SPAWN, SPAWN_WITH_GATE], ids=["fork", "with the channel", "with the gate"]
+)
 async def test_a_child_that_lives_on_does_not_keep_the_kernels_alive(
     owner: Owner, start: str, runtime_dir: Path
 ) -> None:
     pid = owner.launch_script(SLEEP)
     guardian = owner.guardian
     imports = "import os, time; from subprocess import DEVNULL, Popen"
-    holder = owner.do(f"{imports}; {start}; answer = holder")
+    holder = owner.do(f"{imports}\n{start}\nanswer = holder")
     owner.kill()
     await gone(pid, guardian)
     files = os.listdir(runtime_dir)
@@ -303,6 +309,39 @@ os.kill(os.getpid(), 9)
     os.kill(holder, signal.SIGKILL)
 
     assert command == b"sleep\00060\0"
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_is_a_shell_at_first_and_small_ever_after(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    at_first = _command_of(guardian)
+    with anyio.fail_after(20):
+        while str(runtime_dir) not in _open_files_of(guardian):
+            await anyio.sleep(0.01)
+    later = _command_of(guardian)
+    size = int(Path(f"/proc/{guardian}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    owner.kill()
+
+    assert at_first.startswith(b"/bin/sh\0-c\0")
+    assert later.startswith(os.fsencode(sys.executable))
+    assert size < 12_000_000
+    await nothing_is_left(runtime_dir)
+
+
+async def test_a_guardian_that_is_told_much_at_once_makes_nobody_wait(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.launch_script(SLEEP)
+    guardian = owner.guardian
+    for _ in range(30):
+        owner.do("managers[0]._guard.remove_files_at_end(['/no/such/file' * 2000])")
+    replacement = owner.guardian
+    owner.kill()
+
+    assert replacement == guardian
     await nothing_is_left(runtime_dir)
 
 
@@ -597,6 +636,14 @@ async def test_a_guardian_is_no_part_of_the_kernel_that_launches_kernels(
 def _status_of(pid: int, field: str) -> str:
     lines = Path(f"/proc/{pid}/status").read_text().split("\n")
     return next(line.split(":")[1].strip() for line in lines if line.startswith(f"{field}:"))
+
+
+def _open_files_of(pid: int) -> set[str]:
+    directory, found = f"/proc/{pid}/fd", set[str]()
+    for descriptor in os.listdir(directory):
+        with suppress(FileNotFoundError):
+            found.add(os.readlink(f"{directory}/{descriptor}"))
+    return found
 
 
 def _command_of(pid: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -15,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt.types import LaunchOptions
 from kernel_mgmt_subprocess import (
-    KernelManager,
     SubprocessIPCKernelLauncher,
     SubprocessKernelLauncher,
 )
@@ -93,36 +93,24 @@ async def test_the_key_is_neither_logged_nor_shown(
     assert connection_info.get("key", "") not in shown
 
 
-async def test_launch_awaits_nothing(launcher_class: Launcher, runtime_dir: Path) -> None:
-    launch = launcher_class(SLEEP, runtime_dir=runtime_dir).launch()
-    with pytest.raises(StopIteration) as done:
-        launch.send(None)
-    manager: KernelManager = done.value.value[1]
-    await manager.kill()
-    await manager.cleanup()
-
-    assert manager.exit_status is not None
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_task_that_is_cancelled_while_it_launches_still_gets_its_manager(
+async def test_a_launch_lets_the_event_loop_run_in_between(
     launcher_class: Launcher, runtime_dir: Path
 ) -> None:
-    managers: list[KernelManager] = []
+    turns = 0
 
-    async def launch() -> None:
-        launcher = launcher_class(SLEEP, runtime_dir=runtime_dir)
-        task.cancel()
-        managers.append((await launcher.launch())[1])
-        await asyncio.sleep(60)
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
 
-    task = asyncio.create_task(launch())
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    for manager in managers:
-        manager.kill_now()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take_turns)
+        _, manager = await launcher_class(SLEEP, runtime_dir=runtime_dir).launch()
+        tasks.cancel_scope.cancel()
+        manager.kill_now(seconds_to_block=20)
 
-    assert len(managers) == 1
+    assert turns > 1
 
 
 async def test_placeholders_are_filled_in_and_unknown_ones_stay(

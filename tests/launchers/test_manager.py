@@ -6,9 +6,10 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from subprocess import CompletedProcess, Popen, run
+from typing import TypeAlias
 
 import anyio
 import pytest
@@ -18,6 +19,8 @@ from kernel_mgmt_subprocess import KernelManager, SubprocessKernelLauncher
 from kernel_mgmt_subprocess._carriers import find_carriers
 
 pytestmark = pytest.mark.anyio
+
+Launch: TypeAlias = Callable[..., Awaitable[KernelManager]]
 
 SLEEP = "import time; time.sleep(60)"
 REPORT = """
@@ -33,19 +36,16 @@ if sys.platform != "linux":
 
 
 @pytest.fixture
-def launch(runtime_dir: Path, tmp_path: Path) -> Callable[..., KernelManager]:
+def launch(runtime_dir: Path, tmp_path: Path) -> Launch:
     """Launch a script as a kernel; it finds ``report(word)`` for :func:`reported`."""
 
-    def launch_script(script: str, kernel_id: str | None = None) -> KernelManager:
+    async def launch_script(script: str, kernel_id: str | None = None) -> KernelManager:
         argv = [sys.executable, "-S", "-c", REPORT + script]
         options = LaunchOptions(kernel_id=kernel_id)
         launcher = SubprocessKernelLauncher(
             argv, cwd=tmp_path, options=options, runtime_dir=runtime_dir
         )
-        with pytest.raises(StopIteration) as launched:
-            launcher.launch().send(None)
-        manager: KernelManager = launched.value.value[1]
-        return manager
+        return (await launcher.launch())[1]
 
     return launch_script
 
@@ -74,9 +74,9 @@ async def gone(kernel_id: str) -> None:
 
 
 async def test_wait_returns_false_when_the_kernel_has_exited(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    manager = launch("print('out', flush=True); sys.exit('err')")
+    manager = await launch("print('out', flush=True); sys.exit('err')")
     with anyio.fail_after(20):
         waited = await manager.wait()
     again = await manager.wait()
@@ -86,18 +86,18 @@ async def test_wait_returns_false_when_the_kernel_has_exited(
     assert manager.exit_status == ExitStatus(code=1, tail="out\nerr")
 
 
-async def test_the_exit_status_names_the_signal(launch: Callable[..., KernelManager]) -> None:
-    manager = launch(SLEEP)
+async def test_the_exit_status_names_the_signal(launch: Launch) -> None:
+    manager = await launch(SLEEP)
     await manager.signal(signal.SIGUSR1)
 
     assert await ended(manager) == ExitStatus(signal=signal.SIGUSR1)
 
 
 async def test_the_exit_status_has_the_last_lines_only(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    many = launch("for n in range(1000): print(n)")
-    long = launch("print('é' * 10000)")
+    many = await launch("for n in range(1000): print(n)")
+    long = await launch("print('é' * 10000)")
     many_status, long_status = await ended(many), await ended(long)
 
     assert many_status.tail.split("\n") == [str(n) for n in range(980, 1000)]
@@ -105,9 +105,9 @@ async def test_the_exit_status_has_the_last_lines_only(
 
 
 async def test_is_alive_until_the_kernel_has_exited(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    manager = launch(SLEEP)
+    manager = await launch(SLEEP)
     before = (await manager.is_alive(), manager.exit_status)
     await manager.kill()
     after = await manager.is_alive()
@@ -118,9 +118,9 @@ async def test_is_alive_until_the_kernel_has_exited(
 
 
 async def test_is_alive_sees_the_end_though_nobody_waits(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    manager = launch("")
+    manager = await launch("")
     with anyio.fail_after(20):
         while await manager.is_alive():
             await anyio.sleep(0.001)
@@ -130,9 +130,9 @@ async def test_is_alive_sees_the_end_though_nobody_waits(
 
 
 async def test_many_may_wait_at_once_and_one_may_give_up(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    manager = launch(SLEEP)
+    manager = await launch(SLEEP)
     returned: list[bool] = []
     still_waiting = False
 
@@ -153,9 +153,9 @@ async def test_many_may_wait_at_once_and_one_may_give_up(
 
 
 def test_a_manager_serves_one_event_loop_after_the_other(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    manager = launch(SLEEP)
+    manager = anyio.run(launch, SLEEP)
 
     async def give_up_waiting() -> None:
         with anyio.move_on_after(0.01):
@@ -170,9 +170,9 @@ def test_a_manager_serves_one_event_loop_after_the_other(
 
 
 async def test_a_dead_kernel_can_be_asked_for_anything_any_number_of_times(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    manager = launch("")
+    manager = await launch("")
     status = await ended(manager)
     for _ in range(2):
         await manager.signal(signal.SIGUSR1)
@@ -188,10 +188,8 @@ async def test_a_dead_kernel_can_be_asked_for_anything_any_number_of_times(
     assert not await manager.is_alive()
 
 
-async def test_a_kernel_that_has_died_unseen_can_be_killed(
-    launch: Callable[..., KernelManager], tmp_path: Path
-) -> None:
-    manager = launch("report('end')")
+async def test_a_kernel_that_has_died_unseen_can_be_killed(launch: Launch, tmp_path: Path) -> None:
+    manager = await launch("report('end')")
     await reported("end", tmp_path)
     await manager.signal(signal.SIGCONT)
     await manager.kill()
@@ -200,8 +198,8 @@ async def test_a_kernel_that_has_died_unseen_can_be_killed(
     assert manager.exit_status is not None
 
 
-async def test_two_tasks_may_kill_one_kernel(launch: Callable[..., KernelManager]) -> None:
-    manager = launch(SLEEP)
+async def test_two_tasks_may_kill_one_kernel(launch: Launch) -> None:
+    manager = await launch(SLEEP)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(manager.kill)
         tasks.start_soon(manager.kill)
@@ -211,7 +209,7 @@ async def test_two_tasks_may_kill_one_kernel(launch: Callable[..., KernelManager
 
 
 async def test_interrupt_reaches_the_kernel_and_its_children(
-    launch: Callable[..., KernelManager], tmp_path: Path
+    launch: Launch, tmp_path: Path
 ) -> None:
     wait_for_sigint = """
 def tell(name):
@@ -220,7 +218,7 @@ def tell(name):
 if os.fork() == 0: tell('child')
 else: tell('kernel'); os.wait()
 """
-    manager = launch(wait_for_sigint)
+    manager = await launch(wait_for_sigint)
     await reported("kernel waits", tmp_path)
     await reported("child waits", tmp_path)
     await manager.interrupt()
@@ -230,10 +228,8 @@ else: tell('kernel'); os.wait()
     await reported("child interrupted", tmp_path)
 
 
-async def test_terminate_asks_and_does_not_wait(
-    launch: Callable[..., KernelManager], tmp_path: Path
-) -> None:
-    manager = launch(
+async def test_terminate_asks_and_does_not_wait(launch: Launch, tmp_path: Path) -> None:
+    manager = await launch(
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); report('waits');"
         "signal.sigwait([signal.SIGTERM]); report('asked'); signal.sigwait([signal.SIGTERM])"
     )
@@ -248,10 +244,8 @@ async def test_terminate_asks_and_does_not_wait(
 
 
 @pytest.mark.parametrize("child", [CHILD, CHILD_IN_ITS_OWN_SESSION])
-async def test_kill_ends_the_children_too(
-    launch: Callable[..., KernelManager], tmp_path: Path, child: str
-) -> None:
-    manager = launch(f"{child}; report('begun'); {SLEEP}")
+async def test_kill_ends_the_children_too(launch: Launch, tmp_path: Path, child: str) -> None:
+    manager = await launch(f"{child}; report('begun'); {SLEEP}")
     await reported("begun", tmp_path)
     await manager.kill()
     await manager.cleanup()
@@ -260,20 +254,16 @@ async def test_kill_ends_the_children_too(
 
 
 @pytest.mark.parametrize("child", [CHILD, CHILD_IN_ITS_OWN_SESSION])
-async def test_children_do_not_outlive_a_kernel_that_exits(
-    launch: Callable[..., KernelManager], child: str
-) -> None:
-    manager = launch(child)
+async def test_children_do_not_outlive_a_kernel_that_exits(launch: Launch, child: str) -> None:
+    manager = await launch(child)
     await ended(manager)
 
     await gone(manager.kernel_id)
 
 
-async def test_a_child_in_the_group_need_not_carry_the_id(
-    launch: Callable[..., KernelManager], tmp_path: Path
-) -> None:
+async def test_a_child_in_the_group_need_not_carry_the_id(launch: Launch, tmp_path: Path) -> None:
     without_environment = CHILD.replace(")'])", ")'], env={})")
-    manager = launch(f"report(str({without_environment}.pid))")
+    manager = await launch(f"report(str({without_environment}.pid))")
     await ended(manager)
     child = int(_lines_of(tmp_path / "words")[0])
 
@@ -282,10 +272,8 @@ async def test_a_child_in_the_group_need_not_carry_the_id(
             await anyio.sleep(0.001)
 
 
-async def test_the_end_of_a_kernel_leaves_others_alone(
-    launch: Callable[..., KernelManager], kernel_id: str
-) -> None:
-    first, second = launch(SLEEP, kernel_id), launch(SLEEP, f"{kernel_id}b")
+async def test_the_end_of_a_kernel_leaves_others_alone(launch: Launch, kernel_id: str) -> None:
+    first, second = await launch(SLEEP, kernel_id), await launch(SLEEP, f"{kernel_id}b")
     await first.kill()
     second_is_alive = await second.is_alive()
     await second.kill()
@@ -296,10 +284,8 @@ async def test_the_end_of_a_kernel_leaves_others_alone(
     assert second.exit_status == ExitStatus(signal=signal.SIGKILL)
 
 
-async def test_cleanup_of_a_running_kernel_lets_it_run(
-    launch: Callable[..., KernelManager], runtime_dir: Path
-) -> None:
-    manager = launch(SLEEP)
+async def test_cleanup_of_a_running_kernel_lets_it_run(launch: Launch, runtime_dir: Path) -> None:
+    manager = await launch(SLEEP)
     await manager.cleanup()
     files, alive = os.listdir(runtime_dir), await manager.is_alive()
     await manager.kill()
@@ -309,10 +295,8 @@ async def test_cleanup_of_a_running_kernel_lets_it_run(
     assert manager.exit_status == ExitStatus(signal=signal.SIGKILL)
 
 
-async def test_kill_now_leaves_nothing(
-    launch: Callable[..., KernelManager], runtime_dir: Path
-) -> None:
-    manager = launch(SLEEP)
+async def test_kill_now_leaves_nothing(launch: Launch, runtime_dir: Path) -> None:
+    manager = await launch(SLEEP)
     manager.kill_now(seconds_to_block=20)
 
     assert manager.exit_status == ExitStatus(signal=signal.SIGKILL)
@@ -320,9 +304,9 @@ async def test_kill_now_leaves_nothing(
 
 
 async def test_kill_now_leaves_what_takes_long_to_a_thread(
-    launch: Callable[..., KernelManager], runtime_dir: Path
+    launch: Launch, runtime_dir: Path
 ) -> None:
-    launch(SLEEP).kill_now(seconds_to_block=0)
+    (await launch(SLEEP)).kill_now(seconds_to_block=0)
 
     with anyio.fail_after(5):
         while os.listdir(runtime_dir):
@@ -343,9 +327,9 @@ manager = None
 
 
 async def test_a_manager_that_is_dropped_after_the_end_reaps_and_does_not_warn(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    managers = [launch("")]
+    managers = [await launch("")]
     pid = managers[0].pid
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     await managers[0].cleanup()
@@ -356,9 +340,9 @@ async def test_a_manager_that_is_dropped_after_the_end_reaps_and_does_not_warn(
 
 
 async def test_a_kernel_that_somebody_else_reaped_has_an_unknown_code(
-    launch: Callable[..., KernelManager],
+    launch: Launch,
 ) -> None:
-    manager = launch("")
+    manager = await launch("")
     os.waitpid(manager.pid, 0)
 
     assert await ended(manager) == ExitStatus()
