@@ -65,8 +65,8 @@ def write_record(record: KernelRecord, directory: str | PathLike[str] | None = N
         os.unlink(unfinished)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(record.to_dict(), file, indent=1)
+        with open(descriptor, "wb") as file:
+            file.write(json.dumps(record.to_dict()).encode())
         os.replace(unfinished, path)
     except BaseException:
         os.unlink(unfinished)

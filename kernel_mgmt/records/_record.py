@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ._identity import Machine, ProcessIdentity
@@ -45,7 +45,8 @@ class KernelRecord:
 
     def to_dict(self) -> JSONDict:
         """Return a plain dict, which JSON can hold."""
-        return {"version": _VERSION, **asdict(self)}
+        nested = {name: {**vars(getattr(self, name))} for name in ("process", "owner", "machine")}
+        return {"version": _VERSION, **vars(self), **nested}
 
     @classmethod
     def from_dict(cls, values: JSONDict) -> KernelRecord:

@@ -10,6 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from itertools import count
 from signal import SIGKILL, valid_signals
 from threading import RLock
@@ -259,8 +260,13 @@ def _spawn(channel: int, gate: int) -> int:
         ],
         setsid=True,
         # Not even until it could ignore a signal may it be ended by one.
-        setsigmask=valid_signals(),
+        setsigmask=_all_signals(),
     )
+
+
+@cache
+def _all_signals() -> set[int]:
+    return {int(signum) for signum in valid_signals()}
 
 
 def _forget() -> None:
