@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -35,17 +37,27 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """All tests together leave no file in the runtime directory, and no process."""
+def _nothing_is_left(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """All tests together leave no file in the runtime directory, and no process.
+
+    One that has failed may have left something, which is ended and not told again.
+    """
     runtime_dir = tmp_path_factory.mktemp("runtime")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_RUNTIME_DIR", str(runtime_dir))
         patch.setenv("KERNEL_MGMT_TEST_RUN", str(runtime_dir))
         yield
+    files = list(runtime_dir.rglob("*"))
     processes = processes_with("KERNEL_MGMT_TEST_RUN", str(runtime_dir))
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
-    assert list(runtime_dir.rglob("*")) == []
-    assert processes == {}
+    if not request.session.testsfailed:
+        assert files == []
+        assert processes == {}
 
 
 def processes_with(name: str, value: str) -> dict[int, str]:

@@ -71,6 +71,7 @@ CAUGHT_BY = [
     ("TestIsBoundToALoop", "test_a_manager_is_used_from_another_event_loop"),
     ("TestLeavesAFile", "test_nothing_is_left_after_the_end"),
 ]
+SOUND = ("TestSoundLauncher", "test_a_launched_kernel_answers")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     file = Path(__file__).with_name("broken.py")
     options = ["-q", "--noconftest", "-p", "no:cacheprovider", "--junit-xml", "outcomes.xml"]
     one_event_loop = ["-k", "not trio"]
-    tests = [f"{file}::{broken}::{test}" for broken, test in CAUGHT_BY]
+    tests = [f"{file}::{broken}::{test}" for broken, test in [*CAUGHT_BY, SOUND]]
     subprocess.run(
         [sys.executable, "-m", "pytest", "-c", "pytest.ini", *options, *one_event_loop, *tests],
         cwd=directory,
@@ -105,6 +106,12 @@ def test_a_broken_promise_is_caught(
 
     assert caught != []
     assert set(caught) <= {"failure", "error"}
+
+
+def test_what_broken_ones_have_left_fails_no_sound_one(
+    outcomes: dict[tuple[str, str], list[str]],
+) -> None:
+    assert outcomes[SOUND] == ["passed"]
 
 
 def test_the_list_of_public_names_is_sorted_and_each_is_there() -> None:

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 KERNEL_ID_VARIABLE = "KERNEL_MGMT_KERNEL_ID"
+_KERNEL_ID_ENTRY = f"{KERNEL_ID_VARIABLE}=".encode()
+_STRONGEST_SIGNAL = signal.SIGTERM if os.name == "nt" else signal.SIGKILL
 
 
 class Leftovers:
@@ -47,22 +49,30 @@ class Leftovers:
         return found
 
     def kill(self) -> None:
-        """End the processes that are left."""
-        for pid in self._processes(None):
+        """End the processes that are left: kernels for sure, others if SIGTERM ends them.
+
+        A guardian of kernels that is told no signal has to stay. Another would take its place in
+        the next test, which would be found to have left it.
+        """
+        for pid, environment in self._marked(self._mark.encode()):
+            is_kernel = any(entry.startswith(_KERNEL_ID_ENTRY) for entry in environment)
             with suppress(OSError):
-                os.kill(pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+                os.kill(pid, _STRONGEST_SIGNAL if is_kernel else signal.SIGTERM)
 
     def _processes(self, kernel_id: str | None) -> Iterator[int]:
-        marks = {self._mark.encode()}
+        marks = [self._mark.encode()]
         if kernel_id is not None:
-            marks.add(f"{KERNEL_ID_VARIABLE}={kernel_id}".encode())
+            marks.append(_KERNEL_ID_ENTRY + kernel_id.encode())
+        return (pid for pid, _ in self._marked(*marks))
+
+    def _marked(self, *marks: bytes) -> Iterator[tuple[int, list[bytes]]]:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 environment = (process / "environ").read_bytes().split(b"\0")
             except OSError:  # it has ended, or is somebody else's
                 continue
-            if not marks.isdisjoint(environment):
-                yield int(process.name)
+            if not set(marks).isdisjoint(environment):
+                yield int(process.name), environment
 
 
 def _command(pid: int) -> str:
