@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
+from functools import cache, partial
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,8 @@ from .exceptions import KernelDiedError, KernelLaunchError, StartupTimeoutError
 if TYPE_CHECKING:
     from .abc import KernelManagerABC
     from .types import ConnectionInfo, LaunchOptions, LaunchParams
+
+    _Launched = tuple[ConnectionInfo, KernelManagerABC | None]
 
 __all__ = (
     "run_kernel_async",
@@ -55,7 +57,8 @@ async def start_kernel_async(
     :param launch_params: values for the kernel's launch parameters
     :param finder: where the kernel type is looked up; by default, all installed providers
     :param options: what is asked of the framework rather than of the kernel
-    :param startup_timeout: in seconds
+    :param startup_timeout: how long it may take until the kernel is ready, the launch by the provider
+        included, in seconds
     :raises UnknownProviderError: if there is no such provider
     :raises ProviderLoadError: if the provider cannot be used
     :raises NoSuchKernelError: if the provider has no such kernel type
@@ -64,12 +67,14 @@ async def start_kernel_async(
         ready in time (:exc:`StartupTimeoutError`)
     """
     finder = _default_finder() if finder is None else finder
+    launch = partial(finder.launch, name, cwd, launch_params, options=options)
+    limit = _TimeLimit(startup_timeout)
     for _ in range(_LAUNCHES - 1):
         try:
-            return await _start(finder, name, cwd, launch_params, options, startup_timeout)
+            return await _start(name, launch, limit)
         except _PortTakenError:
             continue
-    return await _start(finder, name, cwd, launch_params, options, startup_timeout)
+    return await _start(name, launch, limit)
 
 
 @asynccontextmanager
@@ -170,35 +175,55 @@ def _default_finder() -> KernelFinder:
     return KernelFinder.from_entrypoints()
 
 
+class _TimeLimit:
+    """How long a start may take, all launches together."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._until = anyio.current_time() + seconds
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self._until - anyio.current_time())
+
+
 async def _start(
-    finder: KernelFinder,
-    name: str,
-    cwd: str | PathLike[str] | None,
-    launch_params: LaunchParams | None,
-    options: LaunchOptions | None,
-    startup_timeout: float,
+    name: str, launch: Callable[[], Awaitable[_Launched]], limit: _TimeLimit
 ) -> tuple[KernelManagerABC, KernelClient]:
-    connection_info, manager = await finder.launch(name, cwd, launch_params, options=options)
-    if manager is None:
-        reason = (
-            f"The provider of {name!r} gave no manager, without which the kernel cannot be ended"
-        )
-        raise KernelLaunchError(reason)
+    connection_info, manager = await _launch(name, launch, limit)
     client: KernelClient | None = None
     try:
         # To launch and to connect in one step would hold the event loop for longer than need be.
         await anyio.lowlevel.checkpoint()
         client = KernelClient(connection_info, manager)
-        await client.wait_for_ready(startup_timeout)
+        await client.wait_for_ready(limit.left)
     except BaseException as error:
         if client is not None:
             client.close()
         await _discard(manager)
-        failure = _launch_failure(error, name, connection_info, manager, startup_timeout)
+        failure = _launch_failure(error, name, connection_info, manager, limit.seconds)
         if failure is None:
             raise
         raise failure from error
     return manager, client
+
+
+async def _launch(
+    name: str, launch: Callable[[], Awaitable[_Launched]], limit: _TimeLimit
+) -> tuple[ConnectionInfo, KernelManagerABC]:
+    launched: _Launched | None = None
+    with anyio.move_on_after(limit.left):
+        launched = await launch()
+    if launched is None:
+        reason = f"The provider of {name!r} did not launch it within {limit.seconds:g} s"
+        raise StartupTimeoutError(reason)
+    connection_info, manager = launched
+    if manager is None:
+        reason = (
+            f"The provider of {name!r} gave no manager, without which the kernel cannot be ended"
+        )
+        raise KernelLaunchError(reason)
+    return connection_info, manager
 
 
 def _launch_failure(

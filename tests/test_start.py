@@ -284,6 +284,64 @@ async def test_a_kernel_that_is_not_ready_in_time_is_ended(
     assert left_behind(runtime_dir) == []
 
 
+class Hanging(KernelProviderBase):
+    """Waits for what does not come before it launches a kernel, or after, or launches it late."""
+
+    id = "hanging"
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
+        yield "before", {}
+        yield "after", {}
+        yield "until-late", {}
+
+    async def launch(
+        self, name: str, cwd: object = None, launch_params: object = None, *, options: object = None
+    ) -> tuple[ConnectionInfo, KernelManagerABC]:
+        if name == "until-late":
+            too_late = anyio.current_effective_deadline()
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep_until(too_late)
+                return await SubprocessKernelLauncher(fake_kernel_argv()).launch()
+        launcher = SubprocessKernelLauncher(fake_kernel_argv())
+        launched = await launcher.launch() if name == "after" else None
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.cancelled = True
+            if launched is not None:
+                with anyio.CancelScope(shield=True):
+                    await launched[1].kill()
+                    await launched[1].cleanup()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("kernel", ["before", "after"])
+async def test_a_provider_that_hangs_in_its_launch_is_cancelled_and_named(
+    kernel: str, runtime_dir: Path
+) -> None:
+    provider = Hanging()
+    finder = KernelFinder([provider])
+
+    with anyio.fail_after(30), pytest.raises(StartupTimeoutError) as caught:
+        await start_kernel_async(f"hanging/{kernel}", finder=finder, startup_timeout=0.5)
+
+    assert f"provider of 'hanging/{kernel}' did not launch it within 0.5 s" in str(caught.value)
+    assert provider.cancelled
+    assert left_behind(runtime_dir) == []
+
+
+async def test_what_the_launch_takes_is_not_there_for_the_kernel(runtime_dir: Path) -> None:
+    finder = KernelFinder([Hanging()])
+
+    with anyio.fail_after(30), pytest.raises(StartupTimeoutError, match=r"not ready within 0\.5 s"):
+        await start_kernel_async("hanging/until-late", finder=finder, startup_timeout=0.5)
+
+    assert left_behind(runtime_dir) == []
+
+
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])
 @pytest.mark.parametrize("delay", [0, 0.001, 0.02, 0.1, 0.2])
 async def test_a_cancelled_start_leaves_nothing(
