@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Thread
 from uuid import uuid4
 
@@ -188,7 +188,15 @@ class KernelManager(KernelManagerABC):
         state = "running" if self.exit_status is None else str(self.exit_status)
         return f"<{type(self).__name__} {self.kernel_id} pid={self.pid} {state}>"
 
-    def __del__(self) -> None:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        try:
+            self._drop()
+        except Exception as error:
+            # At its end the interpreter takes away what this needs; the guardian does the rest.
+            if isinstance(error, ResourceWarning) or not is_finalizing():
+                raise
+
+    def _drop(self) -> None:
         process: KernelProcess | None = getattr(self, "_process", None)
         if process is None or not process.is_ours() or process.has_ended():
             return

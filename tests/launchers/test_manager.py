@@ -326,6 +326,19 @@ manager = None
     assert "was dropped while its kernel runs" in result.stderr
 
 
+@pytest.mark.parametrize("holder", ["os", "threading.current_thread()", "warnings", "sys"])
+def test_a_manager_that_the_end_of_the_interpreter_drops_raises_nothing(
+    holder: str, runtime_dir: Path
+) -> None:
+    hold = f"""
+import threading, warnings
+{holder}.manager = manager
+manager = None
+"""
+
+    assert "Exception ignored" not in _run(hold, runtime_dir).stderr
+
+
 async def test_a_manager_that_is_dropped_after_the_end_reaps_and_does_not_warn(
     launch: Launch,
 ) -> None:
