@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from getpass import getpass
 from inspect import isawaitable
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
 import anyio
 from anyio import to_thread
+
+from ._lenient import content_of, lines_of, object_of, text_of
 
 if TYPE_CHECKING:
     from kernel_mgmt.messages import Message
@@ -29,25 +31,35 @@ _END_OF_FILE = "\x04"
 
 def print_output(message: Message) -> None:
     """Print what a message shows: text to stdout, errors and the stream stderr to stderr."""
-    content = message.content
+    content = content_of(message)
     match message.msg_type:
         case "stream":
             stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
-            stream.write(str(content.get("text", "")))
-            stream.flush()
+            _write(text_of(content.get("text")), stream)
         case "display_data" | "execute_result":
-            print(content.get("data", {}).get("text/plain", ""), flush=True)
+            text = text_of(object_of(content.get("data")).get("text/plain"))
+            _write(f"{text}\n", sys.stdout)
         case "error":
-            print("\n".join(content.get("traceback", ())), file=sys.stderr, flush=True)
+            lines = lines_of(content.get("traceback"))
+            _write("\n".join(lines) + "\n", sys.stderr)
         case _:
             pass
 
 
+def _write(text: str, stream: TextIO) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:  # what the terminal does not have, or a lone surrogate
+        stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
+    stream.flush()
+
+
 def ask(message: Message) -> str:
     """Ask at the terminal what the kernel wants to know."""
-    prompt = str(message.content.get("prompt", ""))
+    content = content_of(message)
+    prompt = text_of(content.get("prompt"))
     try:
-        return getpass(prompt) if message.content.get("password") else input(prompt)
+        return getpass(prompt) if content.get("password") else input(prompt)
     except EOFError:
         return _END_OF_FILE
 

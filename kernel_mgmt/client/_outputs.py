@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
+
+from ._lenient import content_of, lines_of, object_of, text_of
 
 if TYPE_CHECKING:
     from kernel_mgmt.messages import Message
@@ -15,7 +17,8 @@ class OutputFolder:
     """Folds what a kernel publishes for one request into outputs.
 
     Text that follows text of the same stream is joined to it, a display that is updated changes
-    wherever it stands, and outputs are cleared when the kernel says so.
+    wherever it stands, and outputs are cleared when the kernel says so. What is not as it should be
+    is made so, and raises nothing.
 
     :ivar outputs: the outputs so far, in the shapes of nbformat v4
     """
@@ -29,20 +32,20 @@ class OutputFolder:
         """Fold a message in; one that is no output changes nothing."""
         match message.msg_type:
             case "stream":
-                self._stream(message.content)
+                self._stream(content_of(message))
             case "display_data" | "execute_result" as output_type:
-                self._display(message.content, output_type)
+                self._display(content_of(message), output_type)
             case "update_display_data":
-                self._update(message.content)
+                self._update(content_of(message))
             case "error":
-                self._error(message.content)
+                self._error(content_of(message))
             case "clear_output":
-                self._clear(message.content)
+                self._clear(content_of(message))
             case _:
                 pass
 
     def _stream(self, content: JSONDict) -> None:
-        name, text = str(content.get("name", "stdout")), str(content.get("text", ""))
+        name, text = text_of(content.get("name")) or "stdout", text_of(content.get("text"))
         self._clear_if_due()
         last = self.outputs[-1] if self.outputs else {}
         if last.get("output_type") == "stream" and last["name"] == name:
@@ -54,11 +57,12 @@ class OutputFolder:
         self._clear_if_due()
         output: JSONDict = {
             "output_type": output_type,
-            "data": content.get("data", {}),
-            "metadata": content.get("metadata", {}),
+            "data": object_of(content.get("data")),
+            "metadata": object_of(content.get("metadata")),
         }
         if output_type == "execute_result":
-            output["execution_count"] = content.get("execution_count")
+            count = content.get("execution_count")
+            output["execution_count"] = count if isinstance(count, int) else None
         self.outputs.append(output)
         display_id = _display_id(content)
         if display_id is not None:
@@ -67,17 +71,17 @@ class OutputFolder:
     def _update(self, content: JSONDict) -> None:
         display_id = _display_id(content)
         for output in self._displays.get(display_id or "", ()):
-            output["data"] = content.get("data", {})
-            output["metadata"] = content.get("metadata", {})
+            output["data"] = object_of(content.get("data"))
+            output["metadata"] = object_of(content.get("metadata"))
 
     def _error(self, content: JSONDict) -> None:
         self._clear_if_due()
         self.outputs.append(
             {
                 "output_type": "error",
-                "ename": str(content.get("ename", "")),
-                "evalue": str(content.get("evalue", "")),
-                "traceback": list(content.get("traceback", ())),
+                "ename": text_of(content.get("ename")),
+                "evalue": text_of(content.get("evalue")),
+                "traceback": lines_of(content.get("traceback")),
             }
         )
 
@@ -98,8 +102,5 @@ class OutputFolder:
 
 
 def _display_id(content: JSONDict) -> str | None:
-    transient = content.get("transient")
-    if not isinstance(transient, dict):
-        return None
-    display_id = cast("JSONDict", transient).get("display_id")
+    display_id = object_of(content.get("transient")).get("display_id")
     return display_id if isinstance(display_id, str) else None

@@ -4,6 +4,8 @@ import anyio
 import pytest
 
 from kernel_mgmt import KernelClient, KernelDiedError, Message
+from kernel_mgmt.client._interactive import print_output
+from kernel_mgmt.messages import MessageFactory
 
 from .conftest import StartFake
 
@@ -24,6 +26,16 @@ async def test_output_is_printed_as_at_a_terminal(
     assert printed.out == "out\n42\n"
     assert printed.err.startswith("err\n")
     assert "ZeroDivisionError" in printed.err
+
+
+def test_what_a_terminal_cannot_show_is_printed_by_its_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, parts = MessageFactory().make("stream", {"name": "stdout", "text": "a\ud800b"})
+
+    print_output(Message("iopub", parts))
+
+    assert capsys.readouterr().out == r"a\ud800b"
 
 
 async def test_a_hook_takes_the_output_in_place_of_printing(

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import UnionType
+from typing import Any
 
 import anyio
 import pytest
 
 from kernel_mgmt import KernelClient, Message
+from kernel_mgmt.client._interactive import print_output
 from kernel_mgmt.client._outputs import OutputFolder
 from kernel_mgmt.messages import MessageFactory
 
@@ -14,7 +17,7 @@ from .conftest import StartFake
 pytestmark = pytest.mark.anyio
 
 
-def folded(*messages: tuple[str, Mapping[str, object]]) -> list[dict[str, object]]:
+def folded(*messages: tuple[str, Mapping[str, object]]) -> list[dict[str, Any]]:
     factory = MessageFactory()
     folder = OutputFolder()
     for msg_type, content in messages:
@@ -91,6 +94,70 @@ def test_what_is_no_output_or_lacks_its_content_changes_nothing_else() -> None:
     )
 
     assert [output["output_type"] for output in outputs] == ["stream", "display_data", "error"]
+
+
+@pytest.mark.parametrize("oddity", [None, 7, "a\nb", ["a", None, 3], {"text/plain": None}])
+@pytest.mark.parametrize(
+    ("msg_type", "fields"),
+    [
+        ("stream", ("name", "text")),
+        ("display_data", ("data", "metadata", "transient")),
+        ("execute_result", ("data", "metadata", "execution_count")),
+        ("error", ("ename", "evalue", "traceback")),
+    ],
+)
+def test_odd_fields_are_folded_into_the_shapes_of_a_notebook(
+    msg_type: str, fields: tuple[str, ...], oddity: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = dict.fromkeys(fields, oddity)
+
+    (output,) = folded((msg_type, content))
+    print_output(Message("iopub", MessageFactory().make(msg_type, content)[1]))
+
+    for field, value in output.items():
+        assert isinstance(value, SHAPES[field]), field
+    assert all(isinstance(line, str) for line in output.get("traceback", ()))
+
+
+SHAPES: dict[str, type | UnionType] = {
+    "output_type": str,
+    "name": str,
+    "text": str,
+    "data": dict,
+    "metadata": dict,
+    "execution_count": int | None,
+    "ename": str,
+    "evalue": str,
+    "traceback": list,
+}
+
+
+def test_a_traceback_in_one_piece_becomes_lines() -> None:
+    (output,) = folded(("error", {"ename": "E", "traceback": "first\nsecond"}))
+
+    assert output["traceback"] == ["first", "second"]
+
+
+@pytest.mark.parametrize("content", ["[1]", "null", "{"])
+def test_content_that_is_no_object_is_an_empty_output(
+    content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = OutputFolder()
+
+    folder.add(Message("iopub", [b'{"msg_type": "error"}', b"{}", b"{}", content.encode()]))
+
+    assert folder.outputs == [{"output_type": "error", "ename": "", "evalue": "", "traceback": []}]
+    assert ("cannot be read" in caplog.text) is (content != "null")
+
+
+async def test_odd_outputs_of_a_kernel_raise_nothing(start_fake: StartFake) -> None:
+    client = await start_fake()
+    code = 'publish error {"traceback": null}\npublish display_data {"data": null}\nprint a'
+
+    with anyio.fail_after(30):
+        outputs = await client.execute(code).outputs()
+
+    assert [output["output_type"] for output in outputs] == ["error", "display_data", "stream"]
 
 
 async def test_outputs_of_a_real_kernel_are_folded(ipykernel: KernelClient) -> None:
