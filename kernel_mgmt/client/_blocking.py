@@ -8,7 +8,7 @@ from os import PathLike
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from anyio import fail_after
+from anyio import fail_after, sleep
 
 from kernel_mgmt import _portal
 
@@ -27,12 +27,17 @@ __all__ = ("BlockingKernelClient",)
 
 T = TypeVar("T")
 
+# So many bytes of output are handed on before the calling thread must have taken them; the rest
+# stays with the request, where it is counted. How often to look whether it has (seconds).
+_MOST_AHEAD = 1_000_000
+_LOOK_AGAIN = 0.005
+
 
 class BlockingKernelClient:
     """Talks to a running kernel, from any thread, also from one whose event loop runs.
 
-    All clients of the process share one background thread. The methods are those of
-    :class:`KernelClient`; where that one returns a request, this one waits for the reply.
+    All clients of the process share one background thread. The arguments and the methods are those
+    of :class:`KernelClient`; where that one returns a request, this one waits for the reply.
 
     Every ``timeout`` is in seconds, and :exc:`TimeoutError` is raised when it is over. Handlers are
     called in the background thread.
@@ -45,8 +50,17 @@ class BlockingKernelClient:
         *,
         session: str | None = None,
         username: str | None = None,
+        output_limit: int = 1_000_000_000,
+        use_heartbeat: float | None = None,
     ) -> None:
-        self._client = KernelClient(connection_info, manager, session=session, username=username)
+        self._client = KernelClient(
+            connection_info,
+            manager,
+            session=session,
+            username=username,
+            output_limit=output_limit,
+            use_heartbeat=use_heartbeat,
+        )
 
     @classmethod
     def from_connection_file(
@@ -55,10 +69,18 @@ class BlockingKernelClient:
         *,
         session: str | None = None,
         username: str | None = None,
+        output_limit: int = 1_000_000_000,
+        use_heartbeat: float | None = None,
     ) -> Self:
         """Make a client of a kernel that runs already, whoever started it."""
         return cls.around(
-            KernelClient.from_connection_file(path, session=session, username=username)
+            KernelClient.from_connection_file(
+                path,
+                session=session,
+                username=username,
+                output_limit=output_limit,
+                use_heartbeat=use_heartbeat,
+            )
         )
 
     @classmethod
@@ -101,6 +123,11 @@ class BlockingKernelClient:
     def owned_kernel(self) -> bool:
         """Whether the client has the manager of its kernel."""
         return self._client.owned_kernel
+
+    @property
+    def is_beating(self) -> bool | None:
+        """Whether the kernel's heartbeat is heard; ``None`` without ``use_heartbeat``."""
+        return self._client.is_beating
 
     def is_alive(self) -> bool:
         """Whether the kernel runs, as far as this client can tell."""
@@ -199,8 +226,14 @@ class BlockingKernelClient:
                         raise_on_no_idle,
                     )
                     self._client.add_handler(asked, "stdin")
+                    ahead = 0
                     async for message in request:
                         arrived.put(message)
+                        ahead += sum(map(len, message.parts))
+                        if ahead > _MOST_AHEAD:
+                            while not arrived.empty():
+                                await sleep(_LOOK_AGAIN)
+                            ahead = 0
                     return await request
             finally:
                 self._client.remove_handler(asked, "stdin")

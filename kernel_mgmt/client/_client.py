@@ -96,6 +96,7 @@ class KernelClient(KernelRequests):
         session: str | None = None,
         username: str | None = None,
         output_limit: int = 1_000_000_000,
+        use_heartbeat: float | None = None,
     ) -> Self:
         """Make a client of a kernel that runs already, whoever started it.
 
@@ -108,6 +109,7 @@ class KernelClient(KernelRequests):
             session=session,
             username=username,
             output_limit=output_limit,
+            use_heartbeat=use_heartbeat,
         )
 
     async def __aenter__(self) -> Self:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from kernel_mgmt import (
     KernelDiedError,
     KernelFinder,
     Message,
+    OutputOverflowError,
     run_kernel_blocking,
 )
 from kernel_mgmt_pyimport import IPykernelProvider
@@ -43,6 +46,58 @@ def test_the_methods_are_those_of_the_asynchronous_client() -> None:
 
     # Sending without waiting is `interrupt` here.
     assert lacking == {"interrupt_request"}
+
+
+@pytest.mark.parametrize("name", ["__init__", "from_connection_file"])
+def test_the_arguments_are_those_of_the_asynchronous_client(name: str) -> None:
+    ours = inspect.signature(getattr(BlockingKernelClient, name)).parameters
+    theirs = inspect.signature(getattr(KernelClient, name)).parameters
+
+    assert list(ours.values()) == list(theirs.values())
+
+
+def test_the_properties_are_those_of_the_asynchronous_client() -> None:
+    def properties(kind: type) -> set[str]:
+        return {name for name, member in vars(kind).items() if isinstance(member, property)}
+
+    # What the other one keeps as plain attributes are properties here.
+    assert properties(BlockingKernelClient) >= properties(KernelClient)
+
+
+def test_the_heartbeat_and_the_limit_are_those_that_were_asked_for(
+    client: BlockingKernelClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "kernel.json"
+    path.write_text(json.dumps(client.connection_info), encoding="utf-8")
+
+    with BlockingKernelClient.from_connection_file(
+        path, output_limit=1_000_000, use_heartbeat=5
+    ) as other:
+        other.wait_for_ready(30)
+        done = threading.Event()
+
+        def note(message: Message) -> None:
+            if message.execution_state == "idle":
+                done.set()
+
+        other.add_handler(note)
+        with pytest.raises(OutputOverflowError, match="1,000,000 bytes"):
+            other.execute_interactive("flood 100 50000", output_hook=lambda _: done.wait(30))
+
+        assert other.is_beating
+    assert client.is_beating is None
+
+
+def test_a_hook_that_is_slow_sees_everything(client: BlockingKernelClient) -> None:
+    seen: list[int] = []
+
+    def note(message: Message) -> None:
+        if message.msg_type == "stream":
+            seen.append(len(message.content["text"]))
+
+    client.execute_interactive("flood 100 50000", output_hook=note, timeout=30)
+
+    assert seen == [50_000] * 100
 
 
 ASKED: dict[str, Callable[[BlockingKernelClient], Message]] = {
