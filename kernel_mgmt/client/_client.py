@@ -34,8 +34,10 @@ _Handler = TypeVar("_Handler", bound=Handler)
 # How often kernel_info is asked again while no message has come on iopub (seconds).
 _ASK_AGAIN = 0.01
 _ASK_AGAIN_MOST = 1.0
-# How often to look whether the last channel is connected (seconds).
+# How often to look whether the last channel is connected, and for how long: there are kernels that
+# never listen on stdin (seconds).
 _LOOK_AGAIN = 0.001
+_LOOK_MOST = 1.0
 # How long a kernel that must be killed may take to go (seconds).
 _KILL_MOST = 10.0
 
@@ -256,7 +258,8 @@ class KernelClient(KernelRequests):
     async def wait_for_ready(self, timeout: float | None = None) -> JSONDict:
         """Wait until the kernel has answered on shell and something has come on iopub.
 
-        From then on nothing that the kernel publishes is missed.
+        From then on nothing that the kernel publishes is missed. It can ask for input by then, too,
+        unless it still does not listen on stdin a second later.
 
         :param timeout: in seconds; ``None`` waits for as long as the kernel lives
         :return: the content of the ``kernel_info_reply``
@@ -269,6 +272,7 @@ class KernelClient(KernelRequests):
         try:
             with anyio.fail_after(timeout):
                 info = await self._answered(asked)
+                await self._connected()
         finally:
             for exchange in asked:
                 self._connection.forget(exchange)
@@ -283,7 +287,7 @@ class KernelClient(KernelRequests):
         pause = _ASK_AGAIN
         while True:
             reply = next((exchange.reply for exchange in asked if exchange.reply), None)
-            if reply is not None and connection.ready:
+            if reply is not None and connection.published:
                 return reply
             # After a reconnection the connection is well again, and what was asked before has failed.
             failure = connection.failure or asked[-1].failure
@@ -292,11 +296,20 @@ class KernelClient(KernelRequests):
             before = connection.received
             # A request waits for a shell socket that is not there yet; only what was published
             # before the subscription came through is lost, and must be caused again.
-            patience = _LOOK_AGAIN if connection.published else pause
-            await connection.wait_for_message(None if reply is None else patience)
-            if reply is not None and before == connection.received and not connection.published:
+            await connection.wait_for_message(None if reply is None else pause)
+            if reply is not None and before == connection.received:
                 asked.append(self._send("shell", "kernel_info_request", {}))
                 pause = min(2 * pause, _ASK_AGAIN_MOST)
+
+    async def _connected(self) -> None:
+        """Wait until the kernel can reach the client on every channel, if that is soon."""
+        import anyio
+
+        with anyio.move_on_after(_LOOK_MOST):
+            while not self._connection.connected:
+                if self._connection.failure is not None:
+                    raise self._connection.failure()
+                await self._connection.wait_for_message(_LOOK_AGAIN)
 
     async def shutdown_or_terminate(self, timeout: float = 5.0) -> ShutdownStage:
         """End the kernel: ask it to, then terminate it, then kill it; and clean up after it.

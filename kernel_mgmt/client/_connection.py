@@ -71,9 +71,9 @@ class Connection:
         return self._loop is not None and self.failure is None
 
     @property
-    def ready(self) -> bool:
-        """Whether something was published, and the kernel can reach the client on every channel."""
-        return self.published > 0 and self._transport.connected
+    def connected(self) -> bool:
+        """Whether the kernel can reach the client on every channel."""
+        return self._transport.connected
 
     @property
     def is_beating(self) -> bool:

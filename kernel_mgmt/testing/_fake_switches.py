@@ -43,6 +43,7 @@ class Switches(argparse.Namespace):
     error_message: bool
     control: str
     heartbeat: str
+    stdin: bool
     sigint: str
     ignore_sigterm: bool
     interrupt_request: str
@@ -121,7 +122,7 @@ def _add_replies(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_channels(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("control, shell and heartbeat").add_argument
+    add = parser.add_argument_group("control, shell, stdin and heartbeat").add_argument
     add(
         "--control",
         choices=("answer", "idle", "shutdown", "silent"),
@@ -134,6 +135,7 @@ def _add_channels(parser: argparse.ArgumentParser) -> None:
         default="always",
         help="answer heartbeats always, only when idle, never",
     )
+    add("--no-stdin", dest="stdin", action="store_false", help="never bind stdin")
     add(
         "--bad-signature",
         choices=("ignore", "wedge", "exit"),

@@ -71,7 +71,8 @@ class FakeKernel:
 
     def _bind(self) -> None:
         for channel in ("shell", "control", "stdin", "hb"):
-            self._sockets.bind(channel)
+            if channel != "stdin" or self.switches.stdin:
+                self._sockets.bind(channel)
         if self.switches.late_iopub:
             self._iopub_due = time.monotonic() + self.switches.late_iopub
         else:

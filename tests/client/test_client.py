@@ -227,6 +227,7 @@ async def test_ending_a_kernel_takes_its_manager(start_fake: StartFake) -> None:
         ("--slow-start", "0.3"),
         ("--null-parent",),
         ("--bare-kernel-info",),
+        ("--no-stdin",),
     ],
     ids=" ".join,
 )

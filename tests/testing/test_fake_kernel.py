@@ -596,6 +596,18 @@ def test_heartbeats_can_be_missing(start: Start) -> None:
     assert not start("--heartbeat", "silent").ready().beats(0.2)
 
 
+def test_stdin_can_be_missing(start: Start) -> None:
+    kernel = start("--no-stdin").ready()
+
+    bound = {
+        name
+        for name in CHANNELS
+        if Path(f"{kernel.info['ip']}-{kernel.info[f'{name}_port']}").exists()
+    }
+
+    assert CHANNELS.keys() - bound == {"stdin"}
+
+
 def test_a_bad_signature_is_ignored(start: Start) -> None:
     kernel = start().ready()
     kernel.send("shell", "kernel_info_request", key="wrong")
