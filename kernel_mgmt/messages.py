@@ -178,6 +178,10 @@ class MessageFactory:
         self._prefix = f"{self.session}_{os.getpid()}_"
         self._count = 0
 
+    def has_made(self, msg_id: str) -> bool:
+        """Whether a message with this id is one of this client's."""
+        return msg_id.startswith(self._prefix)
+
     def make(
         self,
         msg_type: str,

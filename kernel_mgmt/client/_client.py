@@ -430,8 +430,8 @@ class KernelClient(KernelRequests):
             heartbeat=self._heartbeat is not None,
         )
 
-    def _is_pending(self, msg_id: str) -> bool:
-        return self._connection.is_pending(msg_id)
+    def _has_ended(self, msg_id: str) -> bool:
+        return self._factory.has_made(msg_id) and not self._connection.is_pending(msg_id)
 
     def _can_answer(self) -> bool:
         return self._connection.handles("stdin")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ("KernelRequests",)
 
+# These get no reply, so what they set off has no end that could be seen.
+_WITHOUT_REPLY = ("comm_open", "comm_msg", "comm_close")
+
 
 class KernelRequests(ABC):
     """The requests, one method each, which send at the call.
@@ -201,7 +204,7 @@ class KernelRequests(ABC):
         :param parent: the ``input_request``; if it belongs to a request that has since ended, the
             late answer is dropped
         """
-        if parent is not None and not self._is_pending(parent.parent_id):
+        if parent is not None and self._is_late(parent):
             return
         parent_header = None if parent is None else parent.header
         content = {"value": value, "status": "ok"}
@@ -235,6 +238,10 @@ class KernelRequests(ABC):
     def comm_close(self, comm_id: str, data: Mapping[str, object] | None = None) -> str:
         """Close a comm; return the id of the message."""
         return self._send_only("shell", "comm_close", {"comm_id": comm_id, "data": data or {}})
+
+    def _is_late(self, input_request: Message) -> bool:
+        asked_by = input_request.parent_header.get("msg_type")
+        return asked_by not in _WITHOUT_REPLY and self._has_ended(input_request.parent_id)
 
     @abstractmethod
     async def _start_interrupt(self) -> Request | None:
@@ -276,8 +283,8 @@ class KernelRequests(ABC):
         """Send a message that gets no reply, and return its id."""
 
     @abstractmethod
-    def _is_pending(self, msg_id: str) -> bool:
-        """Whether a request waits to be answered."""
+    def _has_ended(self, msg_id: str) -> bool:
+        """Whether a message is of this client, and waits for no reply any more."""
 
     @abstractmethod
     def _can_answer(self) -> bool:

@@ -147,11 +147,17 @@ def _spin(execution: Execution, seconds: str) -> None:
 
 
 def _input(execution: Execution, prompt: str) -> None:
-    execution.result(execution.kernel.ask(execution.request, prompt, password=False))
+    execution.result(_ask(execution, prompt, password=False))
 
 
 def _password(execution: Execution, prompt: str) -> None:
-    execution.result(execution.kernel.ask(execution.request, prompt, password=True))
+    execution.result(_ask(execution, prompt, password=True))
+
+
+def _ask(execution: Execution, prompt: str, *, password: bool) -> str:
+    if not execution.request.content.get("allow_stdin", False):
+        raise CommandError("StdinNotImplementedError", "the client cannot be asked for input")
+    return execution.kernel.ask(execution.request, prompt, password=password)
 
 
 def _raise(_execution: Execution, argument: str) -> NoReturn:

@@ -108,7 +108,11 @@ def _comm_open(kernel: FakeKernel, request: Received) -> Content:
 
 
 def _comm_msg(kernel: FakeKernel, request: Received) -> Content:
-    kernel.publish("comm_msg", request.content, request.raw_header, request.buffers)
+    content = request.content
+    if kernel.comms.get(content["comm_id"]) == "input":
+        line = kernel.ask(request, content["data"]["prompt"], password=False)
+        content = {**content, "data": {"value": line}}
+    kernel.publish("comm_msg", content, request.raw_header, request.buffers)
     return None
 
 

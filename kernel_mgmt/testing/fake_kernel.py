@@ -20,7 +20,7 @@ from typing import Any
 
 import zmq
 
-from ._fake_commands import CommandError, Exit, Interrupted
+from ._fake_commands import Exit, Interrupted
 from ._fake_replies import FALSE_FEATURES, REPLIES
 from ._fake_sockets import BadSignature, FakeSockets, Received
 from ._fake_switches import Switches, misbehave_at_start, parse_switches, wake_on_sigint
@@ -122,8 +122,6 @@ class FakeKernel:
 
         :raises Interrupted: as soon as the kernel is interrupted
         """
-        if not request.content.get("allow_stdin", False):
-            raise CommandError("StdinNotImplementedError", "the client cannot be asked for input")
         while self._sockets.receive("stdin"):
             pass
         self._answer = None

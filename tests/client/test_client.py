@@ -362,6 +362,29 @@ async def test_input_with_nobody_to_answer_fails_at_once(start_fake: StartFake) 
     assert reply.content["status"] == "error"
 
 
+async def test_what_a_comm_asks_for_is_answered(start_fake: StartFake) -> None:
+    client = await start_fake()
+    answered = anyio.Event()
+    answers: list[Message] = []
+
+    def answer(message: Message) -> None:
+        client.input("me", message)
+
+    def note(message: Message) -> None:
+        if message.msg_type == "comm_msg":
+            answers.append(message)
+            answered.set()
+
+    client.add_handler(answer, "stdin")
+    client.add_handler(note)
+    client.comm_open("c", "input")
+    client.comm_msg("c", {"prompt": "name"})
+    with anyio.fail_after(30):
+        await answered.wait()
+
+    assert answers[0].content["data"] == {"value": "me"}
+
+
 async def test_an_interrupt_stops_what_runs(start_fake: StartFake) -> None:
     client = await start_fake()
     request = client.execute("print a\nsleep 30")

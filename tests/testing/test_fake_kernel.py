@@ -424,6 +424,20 @@ def test_a_comm_echoes_what_it_is_told(start: Start) -> None:
     assert kernel.ask("comm_info_request")["comms"] == {"c": {"target_name": "t"}}
 
 
+def test_a_comm_can_ask_for_input(start: Start) -> None:
+    kernel = start().ready()
+    kernel.send("shell", "comm_open", comm_id="c", target_name="input", data={})
+    request = kernel.send("shell", "comm_msg", comm_id="c", data={"prompt": "name"})
+
+    asked = kernel.receive("stdin")
+    kernel.send("stdin", "input_reply", value="me")
+
+    echo = next(m for m in kernel.published_for(request) if m.msg_type == "comm_msg")
+    assert asked.parent == request
+    assert asked.content == {"prompt": "name", "password": False}
+    assert echo.content == {"comm_id": "c", "data": {"value": "me"}}
+
+
 def test_an_orphan_output_has_an_empty_parent(start: Start) -> None:
     kernel = start().ready()
 
