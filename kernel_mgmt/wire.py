@@ -24,28 +24,34 @@ class Signer:
 
     :param key: the key of the kernel
     :param scheme: ``hmac-`` and the name of a hash function
+    :param allow_unsigned: whether the key may be empty; then nothing is signed, and everything that
+        is a message is taken for the kernel's
     :param remembered: how many signatures are kept to find messages that are sent again
-    :raises ValueError: if there is no such scheme, or the key is empty
+    :raises ValueError: if there is no such scheme, or the key is empty and may not be
     """
 
     def __init__(
-        self, key: bytes, scheme: str = "hmac-sha256", *, remembered: int = 16_384
+        self,
+        key: bytes,
+        scheme: str = "hmac-sha256",
+        *,
+        allow_unsigned: bool = False,
+        remembered: int = 16_384,
     ) -> None:
-        if not key:
-            raise ValueError("the connection info has no key; unsigned kernels are not talked to")
-        kind, _, algorithm = scheme.partition("-")
-        try:
-            self._hmac = hmac.new(key, digestmod=algorithm or "none")
-        except ValueError:
-            kind = ""
-        if kind != "hmac":
-            raise ValueError(f"the signature scheme {scheme!r} is unknown; hmac-sha256 is usual")
+        if not key and not allow_unsigned:
+            raise ValueError(
+                "the connection info has no key, without which anybody can speak for the kernel; "
+                "KernelClient(..., allow_unsigned=True) talks to it all the same"
+            )
+        self._hmac = _keyed(key, scheme) if key else None
         self._remembered = remembered
         self._seen: set[bytes] = set()
         self._order: deque[bytes] = deque()
 
     def sign(self, parts: Sequence[Buffer]) -> bytes:
         """Compute the signature over header, parent header, metadata and content."""
+        if self._hmac is None:
+            return b""
         digest = self._hmac.copy()
         for part in parts[:4]:
             digest.update(part)
@@ -71,6 +77,8 @@ class Signer:
         if len(frames) < start + 5:
             raise WireError("too few frames")
         parts = frames[start + 1 :]
+        if self._hmac is None:
+            return parts
         signature = bytes(frames[start])
         if not hmac.compare_digest(self.sign(parts), signature):
             raise WireError("wrong signature")
@@ -84,3 +92,13 @@ class Signer:
         self._order.append(signature)
         if len(self._order) > self._remembered:
             self._seen.discard(self._order.popleft())
+
+
+def _keyed(key: bytes, scheme: str) -> hmac.HMAC:
+    kind, _, algorithm = scheme.partition("-")
+    try:
+        if kind == "hmac":
+            return hmac.new(key, digestmod=algorithm or "none")
+    except ValueError:
+        pass
+    raise ValueError(f"the signature scheme {scheme!r} is unknown; hmac-sha256 is usual")

@@ -76,6 +76,33 @@ def test_an_unknown_scheme_is_named(scheme: str) -> None:
         Signer(b"key", scheme)
 
 
-def test_an_empty_key_is_refused() -> None:
-    with pytest.raises(ValueError, match="no key"):
+def test_an_empty_key_is_refused_and_the_way_out_is_named() -> None:
+    with pytest.raises(ValueError, match=r"no key.*allow_unsigned=True"):
         Signer(b"")
+
+
+def test_without_a_key_nothing_is_signed_and_every_message_counts() -> None:
+    signer = Signer(b"", "", allow_unsigned=True)
+    frames = signer.frames([*PARTS, b"buffer"])
+
+    assert frames[:2] == [DELIMITER, b""]
+    for signature in (b"", b"nonsense", b""):
+        assert signer.parse([b"topic", DELIMITER, signature, *PARTS]) == PARTS
+
+
+def test_a_key_is_used_also_where_it_may_be_missing() -> None:
+    signer = Signer(b"key", allow_unsigned=True)
+
+    assert signer.frames(PARTS) == Signer(b"key").frames(PARTS)
+    with pytest.raises(WireError, match="wrong signature"):
+        signer.parse([DELIMITER, b"", *PARTS])
+
+
+@given(st.lists(st.one_of(st.binary(), st.just(DELIMITER)), max_size=9))
+def test_frames_without_a_key_are_a_message_or_a_wire_error(frames: list[bytes]) -> None:
+    try:
+        parts = Signer(b"", allow_unsigned=True).parse(frames)
+    except WireError:
+        parts = None
+
+    assert parts is None or len(parts) >= 4

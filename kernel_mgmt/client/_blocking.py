@@ -52,6 +52,7 @@ class BlockingKernelClient:
         username: str | None = None,
         output_limit: int = 1_000_000_000,
         use_heartbeat: float | None = None,
+        allow_unsigned: bool = False,
     ) -> None:
         self._client = KernelClient(
             connection_info,
@@ -60,6 +61,7 @@ class BlockingKernelClient:
             username=username,
             output_limit=output_limit,
             use_heartbeat=use_heartbeat,
+            allow_unsigned=allow_unsigned,
         )
 
     @classmethod
@@ -71,6 +73,7 @@ class BlockingKernelClient:
         username: str | None = None,
         output_limit: int = 1_000_000_000,
         use_heartbeat: float | None = None,
+        allow_unsigned: bool = False,
     ) -> Self:
         """Make a client of a kernel that runs already, whoever started it."""
         return cls.around(
@@ -80,6 +83,7 @@ class BlockingKernelClient:
                 username=username,
                 output_limit=output_limit,
                 use_heartbeat=use_heartbeat,
+                allow_unsigned=allow_unsigned,
             )
         )
 

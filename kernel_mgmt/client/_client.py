@@ -64,6 +64,8 @@ class KernelClient(KernelRequests):
         holds most of them raises :exc:`OutputOverflowError`
     :param use_heartbeat: how often the kernel's heartbeat is asked for, in seconds; never when
         ``None``
+    :param allow_unsigned: whether a kernel without a key is talked to, for which anybody can speak
+        who reaches its ports; where there is a key, messages are signed and verified all the same
     :raises ValueError: if the connection info lacks something, or names an unknown transport
     """
 
@@ -76,12 +78,14 @@ class KernelClient(KernelRequests):
         username: str | None = None,
         output_limit: int = 1_000_000_000,
         use_heartbeat: float | None = None,
+        allow_unsigned: bool = False,
     ) -> None:
         self.connection_info = connection_info
         self.manager = manager
         self.kernel_info_dict: JSONDict | None = None
         self._factory = MessageFactory(session, username)
         self._heartbeat = use_heartbeat
+        self._allow_unsigned = allow_unsigned
         self._connection = Connection(
             self._make_transport(connection_info, manager),
             manager,
@@ -99,12 +103,13 @@ class KernelClient(KernelRequests):
         username: str | None = None,
         output_limit: int = 1_000_000_000,
         use_heartbeat: float | None = None,
+        allow_unsigned: bool = False,
     ) -> Self:
         """Make a client of a kernel that runs already, whoever started it.
 
         :param path: the connection file; see :func:`~kernel_mgmt.find_connection_file`
         :raises OSError: if the file cannot be read
-        :raises ValueError: if it is not a connection file
+        :raises ValueError: if it is not a connection file, or has no key and may not lack it
         """
         return cls(
             read_connection_file(path),
@@ -112,6 +117,7 @@ class KernelClient(KernelRequests):
             username=username,
             output_limit=output_limit,
             use_heartbeat=use_heartbeat,
+            allow_unsigned=allow_unsigned,
         )
 
     async def __aenter__(self) -> Self:
@@ -428,6 +434,7 @@ class KernelClient(KernelRequests):
             session=self.session,
             starting=manager is not None,
             heartbeat=self._heartbeat is not None,
+            allow_unsigned=self._allow_unsigned,
         )
 
     def _has_ended(self, msg_id: str) -> bool:

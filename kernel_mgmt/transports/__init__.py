@@ -17,12 +17,14 @@ def make_transport(
     session: str,
     starting: bool = False,
     heartbeat: bool = False,
+    allow_unsigned: bool = False,
 ) -> TransportABC:
     """Make the transport that a connection info asks for.
 
     :param session: the id of the client's session, by which the kernel tells its clients apart
     :param starting: whether the kernel is on its way up, so that connecting is tried often
     :param heartbeat: whether the channel ``hb`` will be used
+    :param allow_unsigned: whether a kernel without a key is talked to
     :raises ValueError: if the connection info names no known transport or lacks something
     """
     transport = connection_info.get("transport", "tcp")
@@ -30,7 +32,11 @@ def make_transport(
         from .zmq import ZMQTransport
 
         return ZMQTransport(
-            connection_info, session=session, starting=starting, heartbeat=heartbeat
+            connection_info,
+            session=session,
+            starting=starting,
+            heartbeat=heartbeat,
+            allow_unsigned=allow_unsigned,
         )
     raise ValueError(
         f"the transport {transport!r} of the connection info is unknown; use tcp or ipc"

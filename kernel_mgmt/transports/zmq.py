@@ -73,6 +73,7 @@ class ZMQTransport(TransportABC):
     :param starting: whether the kernel is on its way up: connecting is then tried every few
         milliseconds, where it is otherwise tried ever more rarely
     :param heartbeat: whether there is a socket for the channel ``hb``
+    :param allow_unsigned: whether a kernel without a key is talked to
     :raises ValueError: if the connection info lacks something, or asks for an encryption that this
         libzmq does not have
     """
@@ -84,10 +85,11 @@ class ZMQTransport(TransportABC):
         session: str,
         starting: bool = False,
         heartbeat: bool = False,
+        allow_unsigned: bool = False,
     ) -> None:
         key = connection_info.get("key", "")
         scheme = connection_info.get("signature_scheme", "hmac-sha256")
-        self._signer = Signer(key.encode(), scheme)
+        self._signer = Signer(key.encode(), scheme, allow_unsigned=allow_unsigned)
         channels: tuple[Channel, ...] = (*_CHANNELS, "hb") if heartbeat else _CHANNELS
         self._addresses: dict[Channel, str] = {
             channel: _address(connection_info, channel) for channel in channels
