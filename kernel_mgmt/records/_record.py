@@ -45,8 +45,12 @@ class KernelRecord:
 
     def to_dict(self) -> JSONDict:
         """Return a plain dict, which JSON can hold."""
-        nested = {name: {**vars(getattr(self, name))} for name in ("process", "owner", "machine")}
-        return {"version": _VERSION, **vars(self), **nested}
+        nested = {"process": self.process, "owner": self.owner, "machine": self.machine}
+        return {
+            "version": _VERSION,
+            **vars(self),
+            **{name: dict(vars(value)) for name, value in nested.items()},
+        }
 
     @classmethod
     def from_dict(cls, values: JSONDict) -> KernelRecord:
