@@ -126,7 +126,9 @@ def _same(content: _Content, cursor: int) -> JSONDict:
 
 
 def _stream(content: _Content, cursor: int) -> JSONDict:
-    return {"name": content.get("name", "stdout"), "text": content.get("data", "")}
+    # A kernel may claim version 4, and speak as in version 5.
+    text = content.get("data", content.get("text", ""))
+    return {"name": content.get("name", "stdout"), "text": text}
 
 
 def _input_request(content: _Content, cursor: int) -> JSONDict:

@@ -56,6 +56,13 @@ class Switches(argparse.Namespace):
 
 def parse_switches(arguments: Sequence[str] | None = None) -> Switches:
     """Parse a command line; ``None`` means that of the process."""
+    switches = make_parser().parse_args(arguments, Switches())
+    switches.status_of = dict(item.split("=", 1) for item in switches.status_of)
+    return switches
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, which knows every switch."""
     parser = argparse.ArgumentParser(prog="fake_kernel", description="A kernel that can misbehave.")
     parser.add_argument("-f", "--connection-file", required=True)
     _add_start(parser)
@@ -63,9 +70,7 @@ def parse_switches(arguments: Sequence[str] | None = None) -> Switches:
     _add_replies(parser)
     _add_channels(parser)
     _add_end(parser)
-    switches = parser.parse_args(arguments, Switches())
-    switches.status_of = dict(item.split("=", 1) for item in switches.status_of)
-    return switches
+    return parser
 
 
 def _add_start(parser: argparse.ArgumentParser) -> None:

@@ -45,15 +45,6 @@ async def test_the_cursor_stands_at_the_end_unless_told(start_fake: StartFake) -
     assert reply.content["cursor_end"] == 7
 
 
-async def test_a_request_that_the_kernel_ignores_ends_with_the_time_limit(
-    start_fake: StartFake,
-) -> None:
-    client = await start_fake("--silent-unknown")
-
-    with pytest.raises(TimeoutError), anyio.fail_after(0.2):
-        await client.create_subshell()
-
-
 async def test_ipykernel_answers_what_only_some_kernels_do(ipykernel: KernelClient) -> None:
     with anyio.fail_after(20):
         usage = await ipykernel.usage()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -12,26 +9,17 @@ import pytest
 
 from kernel_mgmt import BlockingKernelClient, KernelClient
 from kernel_mgmt.connection_files import read_connection_file
-from kernel_mgmt.testing import fake_kernel_argv
 
-from .conftest import StartFake
+from .conftest import StartFake, keyless_launcher
 
 pytestmark = pytest.mark.anyio
 
-CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
-
 
 @pytest.fixture
-def unsigned_file(tmp_path: Path) -> Iterator[Path]:
+async def unsigned_file(start_fake: StartFake, tmp_path: Path) -> Path:
     """The connection file of a fake kernel that has no key."""
-    ports = {f"{name}_port": n for n, name in enumerate(CHANNELS, 1)}
-    info = {"transport": "ipc", "ip": str(tmp_path / "k"), "key": "", **ports}
-    path = tmp_path / "kernel.json"
-    path.write_text(json.dumps(info), encoding="utf-8")
-    argv = [item.format(connection_file=path) for item in fake_kernel_argv()]
-    with subprocess.Popen(argv) as process:
-        yield path
-        process.kill()
+    await start_fake(make_launcher=keyless_launcher)
+    return next(tmp_path.glob("kernel-*.json"))
 
 
 async def test_a_kernel_without_a_key_is_refused_unless_that_is_allowed(
@@ -47,7 +35,7 @@ async def test_a_kernel_without_a_key_is_refused_unless_that_is_allowed(
     assert outputs[0]["text"] == "a\n"
 
 
-def test_the_blocking_client_talks_to_it_too(unsigned_file: Path) -> None:
+async def test_the_blocking_client_talks_to_it_too(unsigned_file: Path) -> None:
     info = read_connection_file(unsigned_file)
     with pytest.raises(ValueError, match="no key"):
         BlockingKernelClient(info)
