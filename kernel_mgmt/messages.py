@@ -34,6 +34,8 @@ _decode_header: Callable[[Buffer], _Header] = msgspec.json.Decoder(_Header).deco
 # xeus sends `null` where others send `{}`.
 _decode_parent: Callable[[Buffer], _Header | None] = msgspec.json.Decoder(_Header | None).decode
 _decode_status: Callable[[Buffer], _Status] = msgspec.json.Decoder(_Status).decode
+# What a message takes in memory besides its content and buffers (bytes, measured).
+_OVERHEAD = 1500
 # What msgspec raises for NaN and lone surrogates, which kernels send, as for what is no JSON at all.
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -146,6 +148,13 @@ class Message:
             except ValueError:
                 return ""
         return status.execution_state
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes in memory, about."""
+        parts = self.parts
+        size = len(parts[3]) + _OVERHEAD
+        return size if len(parts) == 4 else size + sum(map(len, parts[4:]))
 
     def __repr__(self) -> str:
         return f"<Message {self.msg_type!r} on {self.channel} for {self.parent_id!r}>"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from os import PathLike
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from anyio import fail_after, sleep
+from anyio import fail_after
 
 from kernel_mgmt import _portal
 
 from ._client import KernelClient, ShutdownStage
 from ._interactive import ask, print_output
+from ._relay import Handover, relay
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import Buffer, KernelManagerABC
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 __all__ = ("BlockingKernelClient",)
 
 T = TypeVar("T")
-
-# So many bytes of output are handed on before the calling thread must have taken them; the rest
-# stays with the request, where it is counted. How often to look whether it has (seconds).
-_MOST_AHEAD = 1_000_000
-_LOOK_AGAIN = 0.005
 
 
 class BlockingKernelClient:
@@ -133,6 +128,11 @@ class BlockingKernelClient:
         """Whether the kernel's heartbeat is heard; ``None`` without ``use_heartbeat``."""
         return self._client.is_beating
 
+    @property
+    def failure(self) -> Exception | None:
+        """What a request would raise now: :exc:`KernelDiedError`, :exc:`ClientClosedError`, or none."""
+        return self._client.failure
+
     def is_alive(self) -> bool:
         """Whether the kernel runs, as far as this client can tell."""
         return _portal.call(self._client.is_alive)
@@ -140,6 +140,10 @@ class BlockingKernelClient:
     def close(self) -> None:
         """Close at once; what is pending in other threads fails. The kernel is left as it is."""
         self._do(self._client.close)
+
+    def connect(self) -> None:
+        """Connect now, rather than at the first request, for handlers to see what is published."""
+        self._do(self._client.connect)
 
     def reconnect(
         self, connection_info: ConnectionInfo, manager: KernelManagerABC | None = None
@@ -209,39 +213,32 @@ class BlockingKernelClient:
         """
         output_hook = print_output if output_hook is None else output_hook
         stdin_hook = ask if stdin_hook is None else stdin_hook
-        arrived: SimpleQueue[Message | None] = SimpleQueue()
 
-        async def run() -> Message:
+        async def run(handover: Handover) -> Message:
             def asked(message: Message) -> None:
                 if message.parent_id == request.msg_id:
-                    arrived.put(message)
+                    handover.put(message)
 
-            try:
-                with fail_after(timeout):
-                    request = self._client.execute(
-                        code,
-                        silent,
-                        store_history,
-                        user_expressions,
-                        allow_stdin,
-                        stop_on_error,
-                        interrupt_timeout,
-                        idle_timeout,
-                        raise_on_no_idle,
-                    )
-                    self._client.add_handler(asked, "stdin")
-                    ahead = 0
+            with fail_after(timeout):
+                request = self._client.execute(
+                    code,
+                    silent,
+                    store_history,
+                    user_expressions,
+                    allow_stdin,
+                    stop_on_error,
+                    interrupt_timeout,
+                    idle_timeout,
+                    raise_on_no_idle,
+                )
+                self._client.add_handler(asked, "stdin")
+                try:
                     async for message in request:
-                        arrived.put(message)
-                        ahead += sum(map(len, message.parts))
-                        if ahead > _MOST_AHEAD:
-                            while not arrived.empty():
-                                await sleep(_LOOK_AGAIN)
-                            ahead = 0
+                        handover.put(message)
+                        await handover.room()
                     return await request
-            finally:
-                self._client.remove_handler(asked, "stdin")
-                arrived.put(None)
+                finally:
+                    self._client.remove_handler(asked, "stdin")
 
         def show(message: Message) -> None:
             if message.channel != "stdin":
@@ -249,20 +246,7 @@ class BlockingKernelClient:
             elif (answer := stdin_hook(message)) is not None:
                 self.input(answer, message)
 
-        with _portal.running(run) as outcome:
-            interrupted = not self.owned_kernel
-            while True:
-                try:
-                    message = arrived.get()
-                    if message is None:
-                        break
-                    show(message)
-                except KeyboardInterrupt:
-                    if interrupted:
-                        raise
-                    interrupted = True
-                    self.interrupt()
-        return outcome.result()
+        return relay(run, show, self.interrupt if self.owned_kernel else None)
 
     def complete(
         self,
@@ -395,6 +379,10 @@ class BlockingKernelClient:
         """Answer an ``input_request``; from a handler or from any thread."""
         self._do(partial(self._client.input, value, parent))
 
+    def send(self, channel: Channel, parts: Sequence[Buffer]) -> None:
+        """Send a message that was made elsewhere; handlers see what comes back."""
+        self._do(partial(self._client.send, channel, parts))
+
     def add_handler(
         self, handler: Handler, channels: Channel | Iterable[Channel] = ("iopub",)
     ) -> Handler:
@@ -406,6 +394,10 @@ class BlockingKernelClient:
     ) -> None:
         """Call a function no more, on some channels or on all."""
         self._client.remove_handler(handler, channels)
+
+    def add_end_handler(self, handler: Callable[[], object]) -> None:
+        """Call a function, in the background thread, when what is pending fails."""
+        self._client.add_end_handler(handler)
 
     @staticmethod
     def _reply(ask: Callable[[], Request], timeout: float | None) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
 
@@ -154,11 +154,24 @@ class KernelClient(KernelRequests):
         """
         return None if self._heartbeat is None else self._connection.is_beating
 
+    @property
+    def failure(self) -> Exception | None:
+        """What a request would raise now: :exc:`KernelDiedError`, :exc:`ClientClosedError`, or none."""
+        failure = self._connection.failure
+        return None if failure is None else failure()
+
     async def is_alive(self) -> bool:
         """Whether the kernel runs, as far as this client can tell."""
         if self.manager is not None:
             return await self.manager.is_alive()
         return self._connection.failure is None
+
+    def connect(self) -> None:
+        """Connect now, rather than at the first request, for handlers to see what is published.
+
+        :raises RuntimeError: if no event loop runs, or another one than that of its first use
+        """
+        self._connection.open()
 
     def reconnect(
         self, connection_info: ConnectionInfo, manager: KernelManagerABC | None = None
@@ -230,6 +243,15 @@ class KernelClient(KernelRequests):
         with anyio.fail_after(timeout):
             return await interact(self, request, output_hook, stdin_hook)
 
+    def send(self, channel: Channel, parts: Sequence[Buffer]) -> None:
+        """Send a message that was made elsewhere; handlers see what comes back.
+
+        :param parts: header, parent header, metadata and content as JSON, then the buffers
+        :raises KernelDiedError: if the kernel has died
+        :raises ClientClosedError: if the client is closed
+        """
+        self._connection.send_only(channel, parts)
+
     # Handlers
 
     def add_handler(
@@ -252,6 +274,10 @@ class KernelClient(KernelRequests):
         """Call a function no more, on some channels or on all; nothing happens if it was not."""
         removed = frozenset(get_args(Channel)) if channels is None else _channels(channels)
         self._connection.remove_handler(handler, removed)
+
+    def add_end_handler(self, handler: Callable[[], object]) -> None:
+        """Call a function, from the event loop, when what is pending fails; see :attr:`failure`."""
+        self._connection.add_end_handler(handler)
 
     async def _start_interrupt(self) -> Request | None:
         if self.manager is not None and self.manager.interrupt_mode != "message":

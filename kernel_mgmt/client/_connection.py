@@ -63,6 +63,7 @@ class Connection:
         self._pending: dict[str, Exchange] = {}
         self._collecting: WeakSet[Exchange] = WeakSet()
         self._handlers: list[tuple[Handler, frozenset[Channel]]] = []
+        self._end_handlers: list[Callable[[], object]] = []
         self._watchers: list[Callable[[], None]] = []
 
     @property
@@ -179,6 +180,9 @@ class Connection:
         kept = [(f, before - channels if f == handler else before) for f, before in self._handlers]
         self._handlers = [(f, left) for f, left in kept if left]
 
+    def add_end_handler(self, handler: Callable[[], object]) -> None:
+        self._end_handlers.append(handler)
+
     def close(self) -> None:
         """Close at once; what is pending fails. Calling it again does nothing.
 
@@ -213,8 +217,10 @@ class Connection:
         for exchange in pending.values():
             (exchange.die if dead else exchange.fail)(failure)
         self._tell_watchers()
+        self._call_end_handlers()
 
     def _open_transport(self) -> None:
+        self._last_beat = monotonic()
         watch = partial(self._watch, self._transport, self._manager)
         self._transport.open(self._receive, self._transport_ended, watch)
 
@@ -230,7 +236,6 @@ class Connection:
 
     async def _beat(self, transport: TransportABC, interval: float) -> None:
         assert self._loop is not None
-        self._last_beat = monotonic()
         while transport is self._transport and self.failure is None:
             transport.send("hb", [b"ping"])
             await self._loop.wait([], interval)
@@ -307,6 +312,13 @@ class Connection:
                     handler(message)
                 except Exception:
                     log.exception("a handler of %s messages failed", channel)
+
+    def _call_end_handlers(self) -> None:
+        for handler in self._end_handlers:
+            try:
+                handler()
+            except Exception:
+                log.exception("a handler of the end failed")
 
     def _tell_watchers(self) -> None:
         for watcher in tuple(self._watchers):

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ("Exchange",)
 
-# What a message takes in memory besides its content and buffers (bytes, measured).
-_OVERHEAD = 1500
-
 
 class Exchange:
     """Collects the reply to a request and what the kernel publishes for it.
@@ -91,7 +88,7 @@ class Exchange:
 
     def take_published(self, message: Message) -> None:
         if self.collect:
-            size = _size(message)
+            size = message.size
             self._published.append(message)
             self._held += size
             self._backlog.held += size
@@ -107,7 +104,7 @@ class Exchange:
         """
         if self._published:
             message = self._published.popleft()
-            size = _size(message)
+            size = message.size
             self._held -= size
             self._backlog.held -= size
             return message
@@ -145,9 +142,3 @@ class Exchange:
     def _notify(self) -> None:
         for waiter in tuple(self.waiters):
             waiter()
-
-
-def _size(message: Message) -> int:
-    parts = message.parts
-    size = len(parts[3]) + _OVERHEAD
-    return size if len(parts) == 4 else size + sum(map(len, parts[4:]))

@@ -111,6 +111,15 @@ class Request:
         """
         return self._exchange.incomplete or self._exchange.overflowed
 
+    async def reply(self) -> Message:
+        """Wait for the reply alone; what was published may not all have arrived by then."""
+        exchange = self._exchange
+        while exchange.reply is None:
+            if exchange.failure is not None:
+                raise exchange.failure()
+            await self._wait_for_reply()
+        return exchange.reply
+
     async def outputs(self) -> list[JSONDict]:
         """Wait for idle, and return what was published as the outputs of a notebook cell.
 

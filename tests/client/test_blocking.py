@@ -19,6 +19,7 @@ from kernel_mgmt import (
     OutputOverflowError,
     run_kernel_blocking,
 )
+from kernel_mgmt.messages import MessageFactory
 from kernel_mgmt_pyimport import IPykernelProvider
 from tests.fake_provider import FakeProvider
 
@@ -224,3 +225,17 @@ def test_a_blocking_client_goes_over_to_the_next_kernel(client: BlockingKernelCl
         client.wait_for_ready(10)
 
     assert pid.content["status"] == "ok"
+
+
+def test_the_end_of_a_blocking_client_is_told(client: BlockingKernelClient) -> None:
+    ended = threading.Event()
+    client.add_end_handler(ended.set)
+    client.connect()
+    before = client.failure
+
+    client.send("shell", MessageFactory().make("execute_request", {"code": "kill"})[1])
+    told = ended.wait(10)
+
+    assert before is None
+    assert told
+    assert isinstance(client.failure, KernelDiedError)

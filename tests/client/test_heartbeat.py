@@ -48,3 +48,12 @@ async def test_without_a_heartbeat_nothing_is_said_about_it(start_fake: StartFak
     client = await start_fake()
 
     assert client.is_beating is None
+
+
+async def test_a_heartbeat_counts_as_heard_until_it_is_due(start_fake: StartFake) -> None:
+    owner = await start_fake()
+
+    async with KernelClient(owner.connection_info, use_heartbeat=30) as client:
+        client.connect()
+
+        assert client.is_beating
