@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kernel_mgmt import _portal
 from kernel_mgmt.client._interactive import ask as ask_at_terminal
-from kernel_mgmt.client._relay import relay
+from kernel_mgmt.client._relay import Handover, relay
 from kernel_mgmt.types import JSONDict
 
 from ._channels import BlockingChannel
@@ -124,8 +124,8 @@ class BlockingKernelClient(KernelClient[JSONDict]):
             code, silent, store_history, user_expressions, allow_stdin, stop_on_error
         )
 
-        async def run(arrived: Callable[[Message], None]) -> JSONDict:
-            return await self._opened().interact(ask, arrived, arrived, timeout)
+        async def run(handover: Handover) -> JSONDict:
+            return await self._opened().interact(ask, handover.carry, handover.put, timeout)
 
         def show(message: Message) -> None:
             if message.channel != "stdin":

@@ -234,8 +234,7 @@ class BlockingKernelClient:
                 self._client.add_handler(asked, "stdin")
                 try:
                     async for message in request:
-                        handover.put(message)
-                        await handover.room()
+                        await handover.carry(message)
                     return await request
                 finally:
                     self._client.remove_handler(asked, "stdin")

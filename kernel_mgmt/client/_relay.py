@@ -35,8 +35,9 @@ class Handover:
         self._arrived.put(message)
         self._ahead += message.size
 
-    async def room(self) -> None:
-        """Wait, if much has been handed over, until it has been taken."""
+    async def carry(self, message: Message) -> None:
+        """Hand a message over; wait, if much has been handed over, until it has been taken."""
+        self.put(message)
         while self._ahead > _MOST_AHEAD:
             await sleep(_LOOK_AGAIN)
             if self._arrived.empty():
