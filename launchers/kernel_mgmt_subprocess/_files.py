@@ -19,10 +19,13 @@ def open_new_file(path: str, flags: int) -> int:
 
 def read_tail(path: str) -> str:
     """Return the last 20 lines of a file, at most 4 kB; nothing if it cannot be read."""
+    content = b""
     try:
         with open(path, "rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-            content = file.read()
+            # Where it was cut in between, there is nothing to read.
+            while not content and (size := file.seek(0, os.SEEK_END)):
+                file.seek(max(0, size - TAIL_BYTES))
+                content = file.read()
     except OSError:
         return ""
     return "\n".join(content.decode(errors="replace").splitlines()[-TAIL_LINES:]).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event, Thread
 
 from kernel_mgmt_subprocess._files import read_tail, remove_files
 
@@ -40,3 +41,22 @@ def test_a_tail_that_begins_within_a_character_can_be_read(tmp_path: Path) -> No
     (tmp_path / "a").write_text("x" + "é" * 4096)
 
     assert read_tail(str(tmp_path / "a")).endswith("é")
+
+
+def test_a_file_that_becomes_shorter_while_its_end_is_read_has_a_tail(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x" * 10_000)
+    stop = Event()
+
+    def cut_and_write() -> None:
+        with (tmp_path / "a").open("ab", buffering=0) as file:
+            while not stop.is_set():
+                file.write(b"x" * 50_000)
+                file.truncate(10_000)
+
+    thread = Thread(target=cut_and_write)
+    thread.start()
+    tails = {read_tail(str(tmp_path / "a"))[-1:] for _ in range(5000)}
+    stop.set()
+    thread.join()
+
+    assert tails == {"x"}

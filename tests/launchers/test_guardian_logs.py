@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
@@ -12,7 +14,7 @@ import anyio
 import pytest
 
 from kernel_mgmt_subprocess import KernelManager, SubprocessKernelLauncher
-from kernel_mgmt_subprocess._guardian_main import LOG_BYTES, cut
+from kernel_mgmt_subprocess._guardian_main import LOG_BYTES, collapse, cut
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +85,26 @@ async def test_a_log_is_cut_again_when_it_has_grown_again(
     assert second[-2] == lines * 2 - 1
 
 
+@contextmanager
+def writing(log: Path, lines: int) -> Generator[Popen[bytes]]:
+    """Have a process append numbered lines to a file, which it opened before it was there."""
+    script = f"{WRITE}write(0, {lines})"
+    with log.open("ab") as file, Popen([sys.executable, "-S", "-c", script], stdout=file) as writer:
+        yield writer
+
+
+def moving(descriptor: int, length: int) -> bool:
+    """Take nothing away, as on a file system that cannot, so that the end is moved."""
+    return False
+
+
+def can_collapse(directory: Path) -> bool:
+    """Whether the file system of a directory can take away the beginning of a file."""
+    with (directory / "tried").open("wb+") as file:
+        file.truncate(1 << 20)
+        return collapse(file.fileno(), 1 << 19)
+
+
 def test_a_short_log_stays_as_it_is(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"a\n" * 50)
@@ -119,13 +141,56 @@ def test_a_cut_follows_no_link(tmp_path: Path) -> None:
         cut(os.fsencode(tmp_path / "log"), limit=100, kept=20)
 
 
-def test_a_log_that_is_written_to_without_end_is_cut_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("collapse", [collapse, moving], ids=["collapse", "move"])
+def test_a_log_that_is_written_to_without_end_is_cut_all_the_same(
+    tmp_path: Path, collapse: Callable[[int, int], bool]
+) -> None:
     log = tmp_path / "log"
-    flood = f"{WRITE}write(0, 1 << 60)"
-    with log.open("ab") as file, Popen([sys.executable, "-S", "-c", flood], stdout=file) as writer:
+    with writing(log, lines=1 << 60) as writer:
         while log.stat().st_size < 2 * LOG_BYTES:
             pass
-        cut(os.fsencode(log))
+        cut(os.fsencode(log), collapse=collapse)
         writer.kill()
 
-    assert int(log.read_bytes().split(b"\n", 1)[0]) > 0
+    assert int(log.read_bytes().split(maxsplit=1)[0]) > 0
+
+
+def test_a_log_loses_nothing_that_is_written_while_it_is_cut(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    lines = LINES_OF_A_LOG * 10
+    if not can_collapse(tmp_path):
+        pytest.skip("elsewhere: this file system cannot take away the beginning of a file")
+    with writing(log, lines) as writer:
+        while writer.poll() is None:
+            cut(os.fsencode(log))
+    numbers = [int(line) for line in log.read_bytes().split()]
+
+    assert len(numbers) < lines // 2
+    assert numbers[1:] == list(range(lines))[1 - len(numbers) :]
+
+
+def test_a_log_that_grows_by_much_while_its_end_is_moved_keeps_the_new_end(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"old\n" * 1000)
+
+    def grow(descriptor: int, length: int) -> bool:
+        with log.open("ab") as file:
+            file.write(b"new\n" * 100_000)
+        return False
+
+    cut(os.fsencode(log), limit=1000, kept=400, collapse=grow)
+
+    assert log.read_bytes() == b"new\n" * 99
+
+
+def test_a_collapse_leaves_no_half_a_line(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"".join(b"%99d\n" % number for number in range(1000)))
+    if not can_collapse(tmp_path):
+        pytest.skip("elsewhere: this file system cannot take away the beginning of a file")
+    cut(os.fsencode(log), limit=50_000, kept=20_000)
+    first, *others = log.read_bytes().splitlines()
+
+    assert first.strip() == b""
+    assert [int(line) for line in others] == list(range(1000 - len(others), 1000))
+    assert 200 <= len(others) < 500
