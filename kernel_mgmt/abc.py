@@ -174,7 +174,11 @@ class TransportABC(ABC):
 
     A message is a sequence of byte strings: header, parent header, metadata, content, and any
     number of binary buffers. A transport adds and removes what its wire needs besides.
+
+    :ivar dropped: how often something came that was no message, or was not signed as it should be
     """
+
+    dropped: int = 0
 
     @abstractmethod
     def open(

@@ -133,6 +133,11 @@ class BlockingKernelClient:
         """What a request would raise now: :exc:`KernelDiedError`, :exc:`ClientClosedError`, or none."""
         return self._client.failure
 
+    @property
+    def dropped(self) -> int:
+        """How often something came from this kernel that was dropped."""
+        return self._client.dropped
+
     def is_alive(self) -> bool:
         """Whether the kernel runs, as far as this client can tell."""
         return _portal.call(self._client.is_alive)

@@ -160,6 +160,15 @@ class KernelClient(KernelRequests):
         failure = self._connection.failure
         return None if failure is None else failure()
 
+    @property
+    def dropped(self) -> int:
+        """How often something came from this kernel that was dropped.
+
+        It was no message of the protocol, or not signed with the key, or had come before. The first
+        of them is logged.
+        """
+        return self._connection.dropped
+
     async def is_alive(self) -> bool:
         """Whether the kernel runs, as far as this client can tell."""
         if self.manager is not None:

@@ -72,6 +72,11 @@ class Connection:
         return self._loop is not None and self.failure is None
 
     @property
+    def dropped(self) -> int:
+        """How much came from this kernel that was no good message."""
+        return self._transport.dropped + self._malformed
+
+    @property
     def connected(self) -> bool:
         """Whether the kernel can reach the client on every channel."""
         return self._transport.connected
@@ -136,7 +141,7 @@ class Connection:
         self._manager = manager
         self._dead = False
         self.failure = self.protocol4 = None
-        self.published = self.received = 0
+        self.published = self.received = self._malformed = 0
         if self._loop is not None:
             self._open_transport()
 

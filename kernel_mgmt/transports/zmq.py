@@ -103,7 +103,6 @@ class ZMQTransport(TransportABC):
         self._loop: EventLoop | None = None
         self._stop: Callable[[], None] | None = None
         self._failure: Callable[[], Exception] | None = None
-        self.dropped = 0
 
     def open(
         self,

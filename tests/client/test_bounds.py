@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from kernel_mgmt import (
+    BlockingKernelClient,
     ClientClosedError,
     KernelClient,
     KernelDiedError,
@@ -37,6 +38,33 @@ async def test_nothing_is_lost_while_the_consumer_sleeps(start_fake: StartFake) 
         streams = [message async for message in request if message.msg_type == "stream"]
 
     assert len(streams) == 20_000
+
+
+async def test_nothing_is_lost_while_the_event_loop_is_held(ipykernel: KernelClient) -> None:
+    code = "for i in range(10000): display('x' * 2000)"
+    request = ipykernel.execute(code)
+
+    # This holds the loop of the client until the kernel has displayed everything.
+    with BlockingKernelClient(ipykernel.connection_info) as other:
+        other.execute("1", timeout=60)
+    with anyio.fail_after(30):
+        types = [message.msg_type async for message in request]
+
+    assert types.count("display_data") == 10_000
+    assert types[-1] == "status"
+
+
+async def test_waiting_for_ready_takes_nothing_from_a_request(start_fake: StartFake) -> None:
+    owner = await start_fake()
+
+    async with KernelClient(owner.connection_info) as client:
+        with anyio.fail_after(30):
+            await client.wait_for_ready()
+            request = client.execute("print a")
+            await client.wait_for_ready()
+            outputs = await request.outputs()
+
+    assert outputs[0]["text"] == "a\n"
 
 
 async def test_large_displays_arrive_whole(start_fake: StartFake) -> None:
