@@ -212,16 +212,19 @@ class Line:
 
 
 class _Sorter:
-    """Puts what arrives into the mailboxes, but for what only the waiting for readiness causes."""
+    """Puts what arrives into the mailboxes, but for what belongs to the start and to readiness."""
 
     def __init__(self, mailboxes: dict[Channel, Mailbox], session: str) -> None:
         self.asked_for_info: deque[str] = deque(maxlen=1000)
         self._mailboxes = mailboxes
         self._session = session
+        self._answered = False
 
     def put(self, message: Message) -> None:
-        if not self._is_about_readiness(message):
-            self._mailboxes[message.channel].put(message)
+        if self._is_about_readiness(message) or self._is_about_the_start(message):
+            return
+        self._answered = self._answered or self.is_own(message)
+        self._mailboxes[message.channel].put(message)
 
     def notify(self) -> None:
         for mailbox in self._mailboxes.values():
@@ -231,12 +234,15 @@ class _Sorter:
         return message.parent_header.get("session") == self._session
 
     def _is_about_readiness(self, message: Message) -> bool:
-        # It answers a subscription (JEP 65), and may come late.
-        if message.msg_type == "iopub_welcome":
-            return True
         return (
             message.msg_type in ("status", "kernel_info_reply")
             and message.parent_header.get("msg_type") == "kernel_info_request"
             and self.is_own(message)
             and message.parent_id not in self.asked_for_info
+        )
+
+    def _is_about_the_start(self, message: Message) -> bool:
+        # The answer to a subscription (JEP 65), and what a kernel publishes first: both may come late.
+        return message.msg_type == "iopub_welcome" or (
+            not self._answered and not message.parent_id and message.execution_state == "starting"
         )
