@@ -35,6 +35,15 @@ class EventLoop(ABC):
         """Whether it is the loop of another process, which this one was forked from."""
         return os.getpid() != self._process
 
+    @property
+    def is_running_here(self) -> bool:
+        """Whether the caller runs in this loop."""
+        try:
+            self.check()
+        except RuntimeError:
+            return False
+        return True
+
     def check_thread(self) -> None:
         """Make sure that the caller runs in the thread of this loop, whether or not in the loop.
 

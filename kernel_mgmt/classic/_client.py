@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kernel_mgmt import client as clients
     from kernel_mgmt.abc import KernelManagerABC
     from kernel_mgmt.client import Request
-    from kernel_mgmt.types import Channel
+    from kernel_mgmt.types import Channel, ConnectionInfo
 
 __all__ = ("KernelClient",)
 
@@ -64,6 +64,18 @@ class KernelClient(ConnectionSettings, ABC, Generic[Reply]):
     def context(self) -> zmq.Context[zmq.Socket[bytes]]:
         """The ZeroMQ context, which all clients of the process share."""
         return zmq_context()
+
+    def follow(
+        self, connection_info: ConnectionInfo, manager: KernelManagerABC | None = None
+    ) -> None:
+        """Go over to another kernel, soon, such as the one that follows after a restart.
+
+        What waits on the channels may still be fetched; replies that are waited for fail with
+        :exc:`KernelDiedError`. Any thread may call this.
+        """
+        self._manager = manager
+        self.replace_connection_info(connection_info)
+        self._line.follow(connection_info, manager)
 
     # Channels
 

@@ -95,6 +95,11 @@ class Line:
         except RuntimeError:  # no event loop runs yet
             return
 
+    def follow(self, connection_info: ConnectionInfo, manager: KernelManagerABC | None) -> None:
+        """Go over to another kernel, soon; any thread may call it. What waits to be fetched stays."""
+        if self._client is not None:
+            self._client.reconnect_soon(connection_info, manager)
+
     def start(self, channels: Iterable[Channel]) -> None:
         """Keep what comes by some channels."""
         for channel in channels:

@@ -116,6 +116,13 @@ class ConnectionSettings:
             self.curve_publickey = _bytes(info["curve_publickey"])
             self.curve_secretkey = _bytes(info["curve_secretkey"])
 
+    def replace_connection_info(self, info: Mapping[str, Any]) -> None:
+        """Take how another kernel is reached from a dict, ports and all."""
+        for name in PORT_NAMES:
+            setattr(self, name, 0)
+        self.curve_publickey = self.curve_secretkey = None
+        self.load_connection_info(info)
+
     def _connection_info(self) -> ConnectionInfo:
         info = self.get_connection_info()
         return cast("ConnectionInfo", info | {"key": self.session.key.decode()})

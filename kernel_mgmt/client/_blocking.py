@@ -156,6 +156,12 @@ class BlockingKernelClient:
         """Go over to another kernel, such as the one that follows after a restart."""
         self._do(lambda: self._client.reconnect(connection_info, manager))
 
+    def reconnect_soon(
+        self, connection_info: ConnectionInfo, manager: KernelManagerABC | None = None
+    ) -> None:
+        """Go over to another kernel; this is done soon, and not waited for."""
+        self._client.reconnect_soon(connection_info, manager)
+
     def execute(
         self,
         code: str,

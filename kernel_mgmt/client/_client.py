@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
 
@@ -195,9 +196,24 @@ class KernelClient(KernelRequests):
         """
         if self._closed:
             raise ClientClosedError
-        self._connection.reconnect(self._make_transport(connection_info, manager), manager)
-        self.connection_info = connection_info
-        self.manager = manager
+        self._go_over(self._make_transport(connection_info, manager), connection_info, manager)
+
+    def reconnect_soon(
+        self, connection_info: ConnectionInfo, manager: KernelManagerABC | None = None
+    ) -> None:
+        """Go over to another kernel, as :meth:`reconnect` does, on the demand of any thread.
+
+        It is done at once in the event loop of the client, and soon after elsewhere. Nothing happens if the client is closed by then, or its event loop is over.
+
+        :raises ValueError: if the connection info lacks something
+        """
+        transport = self._make_transport(connection_info, manager)
+
+        def go_over() -> None:
+            with suppress(ClientClosedError, RuntimeError):
+                self._go_over(transport, connection_info, manager)
+
+        self._connection.call_from_anywhere(go_over)
 
     def close(self) -> None:
         """Close at once; what is pending fails with :exc:`ClientClosedError`.
@@ -460,6 +476,16 @@ class KernelClient(KernelRequests):
         )
         self._connection.send_only(channel, parts)
         return msg_id
+
+    def _go_over(
+        self,
+        transport: TransportABC,
+        connection_info: ConnectionInfo,
+        manager: KernelManagerABC | None,
+    ) -> None:
+        self._connection.reconnect(transport, manager)
+        self.connection_info = connection_info
+        self.manager = manager
 
     def _make_transport(
         self, connection_info: ConnectionInfo, manager: KernelManagerABC | None

@@ -199,10 +199,14 @@ class Connection:
 
     def close_from_anywhere(self) -> None:
         """Close at once, on the demand of any thread."""
-        if self._loop is None:
-            self._close()
+        self.call_from_anywhere(self._close)
+
+    def call_from_anywhere(self, callback: Callable[[], object]) -> None:
+        """Call back from the event loop: at once if this is it or there is none, or else soon."""
+        if self._loop is None or self._loop.is_running_here:
+            callback()
         else:
-            self._loop.call_from_anywhere(self._close)
+            self._loop.call_from_anywhere(callback)
 
     def _close(self) -> None:
         self._end(ClientClosedError, dead=False)

@@ -488,6 +488,26 @@ async def test_the_heartbeat_tells_of_a_kernel_that_is_nobodys_child(
     assert not paused
 
 
+async def test_a_client_follows_to_the_next_kernel_and_keeps_what_waits(
+    start_client: StartFake,
+) -> None:
+    client, other = await start_client(), await start_client()
+    manager = other.parent
+    assert isinstance(manager, KernelManagerABC)
+
+    msg_id = client.execute("print a")
+    while not await client.shell_channel.msg_ready():
+        await anyio.sleep(0.001)
+    client.follow(manager.connection_info, manager)
+    await client.wait_for_ready(30)
+    reply = await client.execute("print b", reply=True, timeout=30)
+    waiting = await client.get_shell_msg(timeout=30)
+
+    assert reply["content"]["status"] == "ok"
+    assert waiting["parent_header"]["msg_id"] == msg_id
+    assert client.ports == other.ports
+
+
 async def test_a_client_that_nobody_holds_closes(start_client: StartFake) -> None:
     owner = await start_client()
     client = AsyncKernelClient(**owner.get_connection_info())

@@ -8,6 +8,7 @@ from signal import SIGKILL
 
 import anyio
 import pytest
+from anyio import to_thread
 
 from kernel_mgmt import (
     BlockingKernelClient,
@@ -273,3 +274,31 @@ async def test_a_closed_client_goes_nowhere(code: str, start_fake: StartFake) ->
 
     with pytest.raises(ClientClosedError):
         client.reconnect(client.connection_info)
+
+
+async def test_a_client_goes_over_on_the_demand_of_another_thread(start_fake: StartFake) -> None:
+    client = await start_fake()
+    successor = await start_fake()
+    pending = client.execute("sleep 30")
+
+    def order() -> None:
+        client.reconnect_soon(successor.connection_info, successor.manager)
+
+    with anyio.fail_after(20):
+        await to_thread.run_sync(order)
+        with pytest.raises(KernelDiedError):
+            await pending
+        reply = await client.execute("result 1")
+
+    assert reply.content["status"] == "ok"
+    assert client.manager is successor.manager
+
+
+async def test_a_client_that_is_closed_meanwhile_goes_nowhere(start_fake: StartFake) -> None:
+    client = await start_fake()
+
+    client.reconnect_soon(client.connection_info)
+    client.close()
+    await anyio.wait_all_tasks_blocked()
+
+    assert isinstance(client.failure, ClientClosedError)
