@@ -45,7 +45,10 @@ _MOST_MESSAGES = 64
 _MOST_TIME = 0.001
 # Frames larger than this are not copied out of ZeroMQ's memory.
 _COPY_LIMIT = 16_384
+# Connecting is tried again after so many milliseconds; with a kernel that is on its way up, after more
+# and more, up to so many times as long. Each try costs some of ZeroMQ's thread.
 _RECONNECT_STARTING = 4
+_RECONNECT_GROWTH = 4
 _RECONNECT_RUNNING = 10
 _RECONNECT_MOST = 1000
 _LINGER = 100
@@ -180,6 +183,7 @@ class ZMQTransport(TransportABC):
             hurry = channel in ("shell", "iopub")
             interval = _RECONNECT_STARTING if hurry else _RECONNECT_RUNNING
             socket.setsockopt(zmq.RECONNECT_IVL, interval)
+            socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_GROWTH * interval)
         else:
             socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_RUNNING)
             socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MOST)
