@@ -53,6 +53,8 @@ async def test_a_client_takes_few_descriptors_and_no_thread(
 
 async def test_clients_that_are_closed_give_everything_back(start_fake: StartFake) -> None:
     owner = await start_fake()
+    # Its last socket may not be connected before.
+    await owner.kernel_info(channel="control")
     before = descriptors()
 
     for _ in range(30):
