@@ -10,7 +10,14 @@ from signal import SIGKILL
 import anyio
 import pytest
 
-from kernel_mgmt import ClientClosedError, KernelClient, KernelDiedError, Message, Request
+from kernel_mgmt import (
+    BlockingKernelClient,
+    ClientClosedError,
+    KernelClient,
+    KernelDiedError,
+    Message,
+    Request,
+)
 
 from .conftest import StartFake
 
@@ -51,6 +58,23 @@ async def test_outputs_are_complete_when_the_reply_is_given(start_fake: StartFak
         found = await texts(request)
 
     assert len(found) == 500
+
+
+async def test_a_reply_that_came_before_the_next_request_was_sent_is_seen(
+    start_fake: StartFake,
+) -> None:
+    client = await start_fake("--mute", "complete_request")
+    asked = client.kernel_info()
+
+    # This holds the loop of the client until the reply has come. The next request takes the edge of
+    # the descriptor, and is not answered.
+    with BlockingKernelClient(client.connection_info) as other:
+        other.kernel_info(timeout=30)
+    client.complete("a")
+    with anyio.fail_after(10):
+        reply = await asked
+
+    assert reply.msg_type == "kernel_info_reply"
 
 
 async def test_an_error_is_returned_and_not_raised(start_fake: StartFake) -> None:
