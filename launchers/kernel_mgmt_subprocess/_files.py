@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 
 TAIL_BYTES = 4096
 TAIL_LINES = 20
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def open_new_file(path: str, flags: int) -> int:
@@ -15,6 +18,15 @@ def open_new_file(path: str, flags: int) -> int:
     :raises FileExistsError: if it is there already
     """
     return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def way_out(error: OSError) -> str:
+    """Return what the end of a message may say of what to do about a file that cannot be written."""
+    if error.errno in _NO_ROOM:
+        return "; make room there, or set JUPYTER_RUNTIME_DIR to a directory elsewhere"
+    if error.errno in _NO_RIGHT:
+        return "; set JUPYTER_RUNTIME_DIR to a directory that this user may write to"
+    return ""
 
 
 def read_tail(path: str) -> str:

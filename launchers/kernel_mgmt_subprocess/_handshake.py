@@ -80,8 +80,9 @@ class SubprocessHandshakeKernelLauncher(SubprocessKernelLauncher):
         content = cast("dict[str, object]", connection_info)
         del content["registration_port"]
         content.update(ports)
-        with self._errors_in("The connection file cannot be written"):
-            replace_connection_file(self._connection_file(), connection_info)
+        path = self._connection_file()
+        with self._file_errors_in("The connection file cannot be written", path):
+            replace_connection_file(path, connection_info)
         return True
 
     async def _registered(

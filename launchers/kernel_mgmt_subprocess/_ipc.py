@@ -63,14 +63,14 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
         given = self.options.connection_info
         if given is not None:
             directory = os.path.dirname(given.get("ip", ""))
-            with self._errors_in("The directory of the sockets cannot be made again"):
+            with self._file_errors_in("The directory of the sockets cannot be made again"):
                 os.mkdir(directory, 0o700)
             return directory
         name = f"{_PREFIX}{token_hex(6)}"
         for parent in (self.runtime_dir, *_temporary_directories()):
             directory = os.path.join(parent, name)
             if _longest_socket_path(directory) <= self.socket_path_limit:
-                with self._errors_in("The directory of the sockets cannot be made"):
+                with self._file_errors_in("The directory of the sockets cannot be made"):
                     self._guard.remove_files_at_end([directory])
                     os.mkdir(directory, 0o700)
                 return directory

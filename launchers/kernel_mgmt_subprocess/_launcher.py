@@ -30,7 +30,7 @@ from kernel_mgmt.types import ConnectionInfo, LaunchOptions, LaunchParams, Resou
 
 from ._carriers import KERNEL_ID_VARIABLE
 from ._connection_file import check_connection_info, new_connection_info, write_connection_file
-from ._files import open_new_file, remove_files
+from ._files import open_new_file, remove_files, way_out
 from ._guardian import this_guardian
 from ._limits import check_limits, set_limits
 from ._manager import KernelManager
@@ -157,7 +157,7 @@ class SubprocessLauncher(KernelLauncherABC):
             )
         path = self._connection_file()
         self._guard.remove_files_at_end([path])
-        with self._errors_in("The connection file cannot be written"):
+        with self._file_errors_in("The connection file cannot be written", path):
             write_connection_file(path, connection_info)
         return path, connection_info
 
@@ -257,7 +257,7 @@ class SubprocessLauncher(KernelLauncherABC):
             files=(*map(os.path.abspath, process.files), process.log_file, path),
             persist=self.options.persist,
         )
-        with self._errors_in("The record of the kernel cannot be written"):
+        with self._file_errors_in("The record of the kernel cannot be written", path):
             write_record(record, self.runtime_dir)
         self._undo.callback(remove_files, [path])
         if record.persist:
@@ -266,7 +266,7 @@ class SubprocessLauncher(KernelLauncherABC):
 
     def _spawn(self, popen_kwargs: dict[str, Any], log_file: str) -> Popen[bytes]:
         self._guard.keep_log_short(log_file)
-        with self._errors_in("The log file cannot be written"):
+        with self._file_errors_in("The log file cannot be written"):
             log = open_new_file(log_file, os.O_WRONLY | os.O_APPEND)
         self._undo.callback(remove_files, [log_file])
         popen_kwargs.setdefault("stdout", log)
@@ -303,7 +303,7 @@ class SubprocessLauncher(KernelLauncherABC):
             raise KernelLaunchError(reason, argv=self.kernel_cmd)
 
     def _make_runtime_dir(self) -> str:
-        with self._errors_in("The runtime directory cannot be made"):
+        with self._file_errors_in("The runtime directory cannot be made"):
             if self._given_runtime_dir is None:
                 return os.path.abspath(make_runtime_dir())
             os.makedirs(self._given_runtime_dir, mode=0o700, exist_ok=True)
@@ -325,6 +325,16 @@ class SubprocessLauncher(KernelLauncherABC):
             yield
         except OSError as error:
             raise KernelLaunchError(f"{what} ({error})", argv=self.kernel_cmd) from error
+
+    @contextmanager
+    def _file_errors_in(self, what: str, path: str | None = None) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            # A write that fails does not say of what it was one.
+            error.filename = error.filename or path
+            reason = f"{what} ({error}){way_out(error)}"
+            raise KernelLaunchError(reason, argv=self.kernel_cmd) from error
 
 
 def _absolute(cwd: str | None) -> str | None:

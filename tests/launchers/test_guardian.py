@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -10,8 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from subprocess import PIPE, Popen
-from typing import Any
 
 import anyio
 import pytest
@@ -19,6 +16,7 @@ import pytest
 from kernel_mgmt.records import ProcessIdentity
 from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt_subprocess._carriers import find_carriers
+from tests.launchers.owner import Owner
 
 pytestmark = pytest.mark.anyio
 
@@ -32,57 +30,6 @@ BASH = [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"]
 IRKERNEL = ["R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"]
 
 SLEEP = "import time; time.sleep(60)"
-PROGRAM = Path(__file__).with_name("owner_program.py")
-
-
-class Owner:
-    """A program that launches kernels as it is told."""
-
-    def __init__(self, backend: str, runtime_dir: Path) -> None:
-        argv = [sys.executable, str(PROGRAM), backend, str(runtime_dir)]
-        self.popen = Popen(argv, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True)
-
-    def tell(self, code: str) -> None:
-        """Have some Python run there."""
-        assert self.popen.stdin is not None
-        self.popen.stdin.write(json.dumps(code) + "\n")
-        self.popen.stdin.flush()
-
-    def hear(self) -> Any:
-        """Return the value of ``answer`` after it has run."""
-        assert self.popen.stdout is not None
-        return json.loads(self.popen.stdout.readline())
-
-    def do(self, code: str) -> Any:
-        """Have some Python run there, and return the value of ``answer`` after it has."""
-        self.tell(code)
-        return self.hear()
-
-    def launch(self, *commands: list[str], **options: Any) -> list[int]:
-        """Launch kernels there, and return their pids when they have answered."""
-        pids: list[int] = self.do(f"answer = launch(*{commands!r}, **{options!r})")
-        return pids
-
-    def launch_script(self, script: str, **options: Any) -> int:
-        """Launch a script there as a kernel, and return its pid."""
-        pid: int = self.do(f"answer = launch_script({script!r}, **{options!r}).pid")
-        return pid
-
-    @property
-    def guardian(self) -> int:
-        """The process id of the guardian there."""
-        pid: int = self.do("answer = guardian()")
-        return pid
-
-    def kill(self) -> None:
-        """End the program as nothing can prevent."""
-        self.popen.kill()
-        self.popen.wait()
-
-    def close(self) -> None:
-        """End the program if it runs."""
-        with self.popen:
-            self.popen.kill()
 
 
 @pytest.fixture
