@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         KernelLaunchError,
         KernelManagementError,
         KernelSpecError,
+        KernelStateError,
         LaunchOptionError,
         LaunchParameterError,
         NoSuchKernelError,
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
         StartupTimeoutError,
         UnknownProviderError,
     )
+    from .kernel import Kernel, KernelState, ShutdownOutcome
     from .messages import Message
+    from .restarter import KernelRestarter, KernelRestarterBase, RestartEvent, RestartPolicy
     from .start import (
         run_kernel_async,
         run_kernel_blocking,
@@ -49,6 +52,7 @@ __all__ = (
     "ConnectionInfo",
     "ExitStatus",
     "InterruptUnsupportedError",
+    "Kernel",
     "KernelAttributes",
     "KernelClient",
     "KernelDiedError",
@@ -58,7 +62,11 @@ __all__ = (
     "KernelManagementError",
     "KernelManagerABC",
     "KernelProviderBase",
+    "KernelRestarter",
+    "KernelRestarterBase",
     "KernelSpecError",
+    "KernelState",
+    "KernelStateError",
     "LaunchOptionError",
     "LaunchOptions",
     "LaunchParameterError",
@@ -70,6 +78,9 @@ __all__ = (
     "ReattachError",
     "Request",
     "ResourceLimits",
+    "RestartEvent",
+    "RestartPolicy",
+    "ShutdownOutcome",
     "StartupTimeoutError",
     "UnknownProviderError",
     "__version__",
@@ -89,11 +100,13 @@ _MODULE_OF = {
         "connection_files": "find_connection_file",
         "discovery": "KernelFinder",
         "exceptions": "ClientClosedError InterruptUnsupportedError KernelDiedError "
-        "KernelLaunchError KernelManagementError KernelSpecError "
+        "KernelLaunchError KernelManagementError KernelSpecError KernelStateError "
         "LaunchOptionError LaunchParameterError NoSuchKernelError "
         "OutputOverflowError ProviderLoadError ReattachError StartupTimeoutError "
         "UnknownProviderError",
+        "kernel": "Kernel KernelState ShutdownOutcome",
         "messages": "Message",
+        "restarter": "KernelRestarter KernelRestarterBase RestartEvent RestartPolicy",
         "start": "run_kernel_async run_kernel_blocking start_kernel_async start_kernel_blocking",
         "types": "ConnectionInfo ExitStatus KernelAttributes LaunchOptions Problem ResourceLimits",
     }.items()

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ELSEWHERE = "a kernel client is used in the event loop of its first use only"
+_ELSEWHERE = "a kernel or its client is used in the event loop of its first use only"
+
+_spawned: set[asyncio.Task[None]] = set()
 
 Drain = Callable[[], bool]
 """Reads what is there within a budget; tells whether there is more."""
@@ -80,6 +82,13 @@ class EventLoop(ABC):
         :param ended: called if the loop ends before the reading was stopped
         :param watch: a coroutine function that is run beside, and cancelled when the reading stops
         :return: a function that stops the reading
+        """
+
+    @abstractmethod
+    def spawn(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Run a coroutine function in a task of its own, at most until the end of the run.
+
+        :param function: raises nothing but the cancellation at the end of the run
         """
 
     @abstractmethod
@@ -183,6 +192,15 @@ class AsyncioLoop(EventLoop):
 
         return stop
 
+    def spawn(self, function: Callable[[], Awaitable[None]]) -> None:
+        async def run() -> None:
+            await function()
+
+        task = self._loop.create_task(run())
+        # The loop itself holds its tasks weakly.
+        _spawned.add(task)
+        task.add_done_callback(_spawned.discard)
+
     async def wait(self, waiters: list[Callable[[], None]], timeout: float | None) -> bool:
         future: asyncio.Future[bool] = self._loop.create_future()
 
@@ -274,6 +292,9 @@ class TrioLoop(EventLoop):
                 trio.lowlevel.notify_closing(descriptor)
 
         return stop
+
+    def spawn(self, function: Callable[[], Awaitable[None]]) -> None:
+        self._trio.lowlevel.spawn_system_task(function)
 
     async def wait(self, waiters: list[Callable[[], None]], timeout: float | None) -> bool:
         event = self._trio.Event()

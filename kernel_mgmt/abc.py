@@ -108,11 +108,13 @@ class KernelManagerABC(ABC):
     :ivar kernel_id: the id of the kernel, unique among all
     :ivar interrupt_mode: ``"message"`` if the kernel is interrupted by an ``interrupt_request``
         (messaging spec 5.3), ``"signal"``, or ``"unsupported"`` if neither interrupts it
+    :ivar asked_to_end: whether this program has asked the kernel to end, so that its end is no crash
     :ivar connection_info: how to reach the kernel
     """
 
     kernel_id: str
     interrupt_mode: str = "signal"
+    asked_to_end: bool = False
     connection_info: ConnectionInfo
 
     @abstractmethod

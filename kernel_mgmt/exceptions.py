@@ -13,6 +13,7 @@
     │   └── StartupTimeoutError    (also a TimeoutError)
     ├── KernelDiedError
     ├── ReattachError
+    ├── KernelStateError
     ├── ClientClosedError
     ├── InterruptUnsupportedError
     └── OutputOverflowError
@@ -35,6 +36,7 @@ __all__ = (
     "KernelLaunchError",
     "KernelManagementError",
     "KernelSpecError",
+    "KernelStateError",
     "LaunchOptionError",
     "LaunchParameterError",
     "NoSuchKernelError",
@@ -154,6 +156,20 @@ class ReattachError(KernelManagementError):
         self.kernel_id = kernel_id
         self.reason = reason
         super().__init__(f"The kernel {kernel_id} cannot be taken hold of: {reason}")
+
+
+class KernelStateError(KernelManagementError):
+    """Raised when a kernel is asked for what its state, or what goes before, does not allow.
+
+    :ivar operation: what was asked for, such as ``"restart"``
+    :ivar state: the state of the kernel, such as ``"stopping"``
+    """
+
+    def __init__(self, kernel_id: str, operation: str, state: str) -> None:
+        self.kernel_id = kernel_id
+        self.operation = operation
+        self.state = state
+        super().__init__(f"There is no way to {operation} the kernel {kernel_id}: it is {state}")
 
 
 class ClientClosedError(KernelManagementError):

@@ -66,15 +66,7 @@ async def start_kernel_async(
     :raises KernelLaunchError: if the kernel cannot be started, ends before it is ready, or is not
         ready in time (:exc:`StartupTimeoutError`)
     """
-    finder = _default_finder() if finder is None else finder
-    launch = partial(finder.launch, name, cwd, launch_params, options=options)
-    limit = _TimeLimit(startup_timeout)
-    for _ in range(_LAUNCHES - 1):
-        try:
-            return await _start(name, launch, limit)
-        except _PortTakenError:
-            continue
-    return await _start(name, launch, limit)
+    return await launch_and_connect(name, cwd, launch_params, finder, options, startup_timeout)
 
 
 @asynccontextmanager
@@ -165,7 +157,42 @@ def run_kernel_blocking(
         yield BlockingKernelClient.around(client)
 
 
-class _PortTakenError(KernelLaunchError):
+async def launch_and_connect(
+    name: str,
+    cwd: str | PathLike[str] | None,
+    launch_params: LaunchParams | None,
+    finder: KernelFinder | None,
+    options: LaunchOptions | None,
+    startup_timeout: float,
+    connect: Callable[[ConnectionInfo, KernelManagerABC], KernelClient] = KernelClient,
+    disconnect: Callable[[KernelClient], None] = KernelClient.close,
+) -> tuple[KernelManagerABC, KernelClient]:
+    """Start a kernel, and wait until it is ready, as :func:`start_kernel_async` does.
+
+    One that finds its ports taken is launched again, unless they were given.
+
+    :param connect: makes or moves the client, as soon as the kernel is launched
+    :param disconnect: is told of the client if the kernel does not become ready
+    :raises PortTakenError: if the kernel ended because one of its ports was taken
+    """
+    finder = _default_finder() if finder is None else finder
+    given = options is not None and options.connection_info is not None
+    launches = 1 if given else _LAUNCHES
+    launch = partial(finder.launch, name, cwd, launch_params, options=options)
+    limit = _TimeLimit(startup_timeout)
+    while True:
+        launches -= 1
+        connection_info, manager = await _launch(name, launch, limit)
+        try:
+            client = await _connect(name, connection_info, manager, limit, connect, disconnect)
+        except PortTakenError:
+            if not launches:
+                raise
+        else:
+            return manager, client
+
+
+class PortTakenError(KernelLaunchError):
     """Raised when a kernel ended because one of its ports was taken."""
 
 
@@ -187,27 +214,6 @@ class _TimeLimit:
         return max(0.0, self._until - anyio.current_time())
 
 
-async def _start(
-    name: str, launch: Callable[[], Awaitable[_Launched]], limit: _TimeLimit
-) -> tuple[KernelManagerABC, KernelClient]:
-    connection_info, manager = await _launch(name, launch, limit)
-    client: KernelClient | None = None
-    try:
-        # To launch and to connect in one step would hold the event loop for longer than need be.
-        await anyio.lowlevel.checkpoint()
-        client = KernelClient(connection_info, manager)
-        await client.wait_for_ready(limit.left)
-    except BaseException as error:
-        if client is not None:
-            client.close()
-        await _discard(manager)
-        failure = _launch_failure(error, name, connection_info, manager, limit.seconds)
-        if failure is None:
-            raise
-        raise failure from error
-    return manager, client
-
-
 async def _launch(
     name: str, launch: Callable[[], Awaitable[_Launched]], limit: _TimeLimit
 ) -> tuple[ConnectionInfo, KernelManagerABC]:
@@ -226,6 +232,31 @@ async def _launch(
     return connection_info, manager
 
 
+async def _connect(
+    name: str,
+    connection_info: ConnectionInfo,
+    manager: KernelManagerABC,
+    limit: _TimeLimit,
+    connect: Callable[[ConnectionInfo, KernelManagerABC], KernelClient],
+    disconnect: Callable[[KernelClient], None],
+) -> KernelClient:
+    client: KernelClient | None = None
+    try:
+        # To launch and to connect in one step would hold the event loop for longer than need be.
+        await anyio.lowlevel.checkpoint()
+        client = connect(connection_info, manager)
+        await client.wait_for_ready(limit.left)
+    except BaseException as error:
+        if client is not None:
+            disconnect(client)
+        await _discard(manager)
+        failure = _launch_failure(error, name, connection_info, manager, limit.seconds)
+        if failure is None:
+            raise
+        raise failure from error
+    return client
+
+
 def _launch_failure(
     error: BaseException,
     name: str,
@@ -238,7 +269,7 @@ def _launch_failure(
     match error:
         case KernelDiedError():
             taken = getattr(manager, "port_conflict", False)
-            kind = _PortTakenError if taken else KernelLaunchError
+            kind = PortTakenError if taken else KernelLaunchError
             reason = f"The kernel {name!r} ended before it was ready ({error.exit_status})"
             return kind(reason, argv=argv, exit_status=error.exit_status)
         case KernelLaunchError():

@@ -14,12 +14,13 @@ import kernel_mgmt
 
 # Each layer may import those before it.
 LAYERS = (
-    {"exceptions", "types", "paths", "_backend", "_portal", "_version"},
+    {"exceptions", "types", "paths", "_backend", "_background", "_portal", "_version"},
     {"abc", "connection_files", "messages", "kernelspecs", "parameters", "records"},
     {"wire", "discovery"},
-    {"transports", "restarter"},
+    {"transports"},
     {"client"},
     {"start"},
+    {"restarter"},
     {"kernel", "pool"},
     {"classic"},
     {"testing"},
@@ -143,7 +144,9 @@ def test_each_package_is_typed(name: str) -> None:
         "kernel_mgmt.client",
         "kernel_mgmt.discovery",
         "kernel_mgmt.exceptions",
+        "kernel_mgmt.kernel",
         "kernel_mgmt.records",
+        "kernel_mgmt.restarter",
         "kernel_mgmt.start",
         *SHELVES,
     ],

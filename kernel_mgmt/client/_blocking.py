@@ -381,9 +381,11 @@ class BlockingKernelClient:
         """Wait until the kernel has answered on shell and something has come on iopub."""
         return _portal.call(self._client.wait_for_ready, timeout)
 
-    def shutdown_or_terminate(self, timeout: float = 5.0) -> ShutdownStage:
+    def shutdown_or_terminate(
+        self, timeout: float = 5.0, *, restart: bool = False
+    ) -> ShutdownStage:
         """End the kernel: ask it to, then terminate it, then kill it; and clean up after it."""
-        return _portal.call(self._client.shutdown_or_terminate, timeout)
+        return _portal.call(partial(self._client.shutdown_or_terminate, timeout, restart=restart))
 
     def input(self, value: str, parent: Message | None = None) -> None:
         """Answer an ``input_request``; from a handler or from any thread."""

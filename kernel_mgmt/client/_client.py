@@ -131,6 +131,8 @@ class KernelClient(KernelRequests):
         if not getattr(self, "_closed", True) and self._connection.is_open:
             # A warning may be an exception.
             self._connection.close_from_anywhere()
+            if self._has_ended_kernel():
+                return
             warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
@@ -368,12 +370,15 @@ class KernelClient(KernelRequests):
                     raise self._connection.failure()
                 await self._connection.wait_for_message(_LOOK_AGAIN)
 
-    async def shutdown_or_terminate(self, timeout: float = 5.0) -> ShutdownStage:
+    async def shutdown_or_terminate(
+        self, timeout: float = 5.0, *, restart: bool = False
+    ) -> ShutdownStage:
         """End the kernel: ask it to, then terminate it, then kill it; and clean up after it.
 
         A call that is cancelled kills the kernel and cleans up.
 
         :param timeout: how long to wait after asking and again after terminating, in seconds
+        :param restart: whether the kernel is told that another one follows it
         :return: what ended the kernel
         :raises RuntimeError: if the client has no manager
         """
@@ -382,20 +387,23 @@ class KernelClient(KernelRequests):
         manager = self.manager
         if manager is None:
             raise RuntimeError("the client has no manager of its kernel; use shutdown() instead")
+        manager.asked_to_end = True
         try:
-            return await self._end_in_stages(manager, timeout)
+            return await self._end_in_stages(manager, timeout, restart)
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(_KILL_MOST):
                 await manager.kill()
                 await manager.cleanup()
 
-    async def _end_in_stages(self, manager: KernelManagerABC, timeout: float) -> ShutdownStage:
+    async def _end_in_stages(
+        self, manager: KernelManagerABC, timeout: float, restart: bool
+    ) -> ShutdownStage:
         import anyio
 
         if not await manager.is_alive():
             return "dead"
         if self._connection.failure is None:
-            self.shutdown()
+            self.shutdown(restart)
             with anyio.move_on_after(timeout):
                 await manager.wait()
                 return "shutdown"
@@ -486,6 +494,10 @@ class KernelClient(KernelRequests):
         self._connection.reconnect(transport, manager)
         self.connection_info = connection_info
         self.manager = manager
+
+    def _has_ended_kernel(self) -> bool:
+        manager = self.manager
+        return manager is not None and (manager.asked_to_end or manager.exit_status is not None)
 
     def _make_transport(
         self, connection_info: ConnectionInfo, manager: KernelManagerABC | None
