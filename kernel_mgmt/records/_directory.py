@@ -25,7 +25,7 @@ _MAXIMUM_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class UnreadableRecord:
-    """A file that is named like a record and cannot be used as one, and why."""
+    """A file that is named like a record and cannot be used as one, or the directory, and why."""
 
     path: str
     reason: str
@@ -94,17 +94,24 @@ def read_record(path: str | PathLike[str]) -> KernelRecord:
 def find_records(directory: str | PathLike[str] | None = None) -> FoundRecords:
     """Read all records, the oldest first; one that cannot be read is named, and hides no other.
 
+    Where the directory itself cannot be read, it is named in their place.
+
     :param directory: the directory of records; Jupyter's runtime directory if ``None``
     """
     records: list[KernelRecord] = []
     unreadable: list[UnreadableRecord] = []
-    for path in _paths(_directory(directory)):
+    directory = _directory(directory)
+    try:
+        paths = _paths(directory)
+    except OSError as error:
+        return FoundRecords((), (_unreadable(directory, error),))
+    for path in paths:
         try:
             records.append(read_record(path))
         except FileNotFoundError:  # its kernel has ended since
             continue
         except (OSError, ValueError) as error:
-            unreadable.append(UnreadableRecord(path, f"{type(error).__name__}: {error}"))
+            unreadable.append(_unreadable(path, error))
     records.sort(key=lambda record: record.created_at)
     return FoundRecords(tuple(records), tuple(unreadable))
 
@@ -121,7 +128,10 @@ def prune(directory: str | PathLike[str] | None = None) -> list[KernelRecord]:
     """
     directory = _directory(directory)
     pruned: list[KernelRecord] = []
-    for path in _paths(directory):
+    paths: list[str] = []
+    with suppress(OSError):
+        paths = _paths(directory)
+    for path in paths:
         with suppress(OSError, ValueError):
             record = read_record(path)
             if _is_own(path) and is_left(record):
@@ -147,6 +157,10 @@ def _paths(directory: str) -> list[str]:
         for name in names
         if name.startswith(_PREFIX) and name.endswith(_SUFFIX)
     ]
+
+
+def _unreadable(path: str, error: Exception) -> UnreadableRecord:
+    return UnreadableRecord(path, f"{type(error).__name__}: {error}")
 
 
 def _is_own(path: str) -> bool:
