@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .discovery import KernelFinder
     from .exceptions import (
         ClientClosedError,
+        DuplicateKernelError,
         InterruptUnsupportedError,
         KernelDiedError,
         KernelLaunchError,
@@ -50,6 +51,7 @@ __all__ = (
     "BlockingKernelClient",
     "ClientClosedError",
     "ConnectionInfo",
+    "DuplicateKernelError",
     "ExitStatus",
     "InterruptUnsupportedError",
     "Kernel",
@@ -99,7 +101,7 @@ _MODULE_OF = {
         "client": "BlockingKernelClient KernelClient Request",
         "connection_files": "find_connection_file",
         "discovery": "KernelFinder",
-        "exceptions": "ClientClosedError InterruptUnsupportedError KernelDiedError "
+        "exceptions": "ClientClosedError DuplicateKernelError InterruptUnsupportedError KernelDiedError "
         "KernelLaunchError KernelManagementError KernelSpecError KernelStateError "
         "LaunchOptionError LaunchParameterError NoSuchKernelError "
         "OutputOverflowError ProviderLoadError ReattachError StartupTimeoutError "

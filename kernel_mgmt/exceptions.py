@@ -9,11 +9,12 @@
     ├── KernelSpecError            (also a ValueError)
     ├── LaunchParameterError       (also a ValueError)
     ├── LaunchOptionError          (also a ValueError)
-    ├── KernelLaunchError
+    ├── KernelLaunchError          (also a RuntimeError)
     │   └── StartupTimeoutError    (also a TimeoutError)
     ├── KernelDiedError
     ├── ReattachError
-    ├── KernelStateError
+    ├── KernelStateError           (also a RuntimeError)
+    ├── DuplicateKernelError
     ├── ClientClosedError
     ├── InterruptUnsupportedError
     └── OutputOverflowError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "ClientClosedError",
+    "DuplicateKernelError",
     "InterruptUnsupportedError",
     "KernelDiedError",
     "KernelLaunchError",
@@ -117,7 +119,7 @@ class LaunchOptionError(KernelManagementError, ValueError):
         super().__init__(f"The launch option {option!r} cannot be had: {reason}")
 
 
-class KernelLaunchError(KernelManagementError):
+class KernelLaunchError(KernelManagementError, RuntimeError):
     """Raised when a kernel could not be started or ended before it was ready."""
 
     def __init__(
@@ -158,7 +160,7 @@ class ReattachError(KernelManagementError):
         super().__init__(f"The kernel {kernel_id} cannot be taken hold of: {reason}")
 
 
-class KernelStateError(KernelManagementError):
+class KernelStateError(KernelManagementError, RuntimeError):
     """Raised when a kernel is asked for what its state, or what goes before, does not allow.
 
     :ivar operation: what was asked for, such as ``"restart"``
@@ -170,6 +172,14 @@ class KernelStateError(KernelManagementError):
         self.operation = operation
         self.state = state
         super().__init__(f"There is no way to {operation} the kernel {kernel_id}: it is {state}")
+
+
+class DuplicateKernelError(KernelManagementError):
+    """Raised when a kernel is to be started under an id that another one has."""
+
+    def __init__(self, kernel_id: str) -> None:
+        self.kernel_id = kernel_id
+        super().__init__(f"There is a kernel {kernel_id} already; start it under another id")
 
 
 class ClientClosedError(KernelManagementError):

@@ -175,7 +175,7 @@ async def launch_and_connect(
     :param disconnect: is told of the client if the kernel does not become ready
     :raises PortTakenError: if the kernel ended because one of its ports was taken
     """
-    finder = _default_finder() if finder is None else finder
+    finder = default_finder() if finder is None else finder
     given = options is not None and options.connection_info is not None
     launches = 1 if given else _LAUNCHES
     launch = partial(finder.launch, name, cwd, launch_params, options=options)
@@ -197,7 +197,7 @@ class PortTakenError(KernelLaunchError):
 
 
 @cache
-def _default_finder() -> KernelFinder:
+def default_finder() -> KernelFinder:
     # Reading the entry points takes tens of milliseconds, so it is done once.
     return KernelFinder.from_entrypoints()
 

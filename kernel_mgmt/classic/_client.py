@@ -77,6 +77,10 @@ class KernelClient(ConnectionSettings, ABC, Generic[Reply]):
         self.replace_connection_info(connection_info)
         self._line.follow(connection_info, manager)
 
+    async def followed(self) -> None:
+        """Wait until the kernel gone over to is heard, if the channels run in this event loop."""
+        await self._line.settle()
+
     # Channels
 
     def start_channels(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from queue import Empty
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -32,6 +32,8 @@ __all__ = ("CHANNELS", "Line")
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 _HEARTBEAT = 1.0
+# How long a line may take to hear the next kernel, which is ready (seconds).
+_SETTLE_MOST = 5.0
 
 
 class Line:
@@ -89,7 +91,7 @@ class Line:
         # The handlers must not hold the line: a client that nobody holds is to be collected.
         self._sorter = _Sorter(self.mailboxes, session.session)
         self._client.add_handler(self._sorter.put, set(CHANNELS) - {"hb"})
-        self._client.add_end_handler(self._sorter.notify)
+        self._client.add_change_handler(self._sorter.notify)
         try:
             self._client.connect()
         except RuntimeError:  # no event loop runs yet
@@ -99,6 +101,12 @@ class Line:
         """Go over to another kernel, soon; any thread may call it. What waits to be fetched stays."""
         if self._client is not None:
             self._client.reconnect_soon(connection_info, manager)
+
+    async def settle(self) -> None:
+        """Wait until what the kernel publishes arrives, if the line is open in this event loop."""
+        if self._client is not None:
+            with suppress(RuntimeError, KernelManagementError), anyio.move_on_after(_SETTLE_MOST):
+                await self._client.wait_for_ready()
 
     def start(self, channels: Iterable[Channel]) -> None:
         """Keep what comes by some channels."""

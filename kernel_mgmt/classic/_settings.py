@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack, cast
+
+from kernel_mgmt.transports.zmq import connect_socket
 
 from ._session import Session
 
 if TYPE_CHECKING:
+    import zmq
+
     from kernel_mgmt.types import ConnectionInfo, JSONDict
 
-__all__ = ("PORT_NAMES", "ConnectionSettings", "Settings")
+__all__ = (
+    "PORT_NAMES",
+    "ConnectionSettings",
+    "Settings",
+    "check_keywords",
+    "connection_settings",
+)
+
+if TYPE_CHECKING:
+    Socket: TypeAlias = zmq.Socket[bytes]
 
 PORT_NAMES = ("shell_port", "stdin_port", "iopub_port", "hb_port", "control_port")
 
@@ -45,10 +58,27 @@ class Settings(TypedDict, total=False):
     curve_secretkey: bytes | str | None
 
 
+def check_keywords(name: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Make sure that what is made is given keywords that it knows.
+
+    :raises TypeError: if it is not
+    """
+    for keyword in given:
+        if keyword not in known:
+            raise TypeError(f"{name}() got an unexpected keyword argument {keyword!r}")
+
+
+def connection_settings(settings: Mapping[str, Any]) -> Settings:
+    """Return those of some settings that tell how a kernel is reached."""
+    known = {key: value for key, value in settings.items() if key in Settings.__annotations__}
+    return cast("Settings", known)
+
+
 class ConnectionSettings:
-    """How a kernel is reached, as attributes."""
+    """How a kernel is reached, as attributes, and sockets that are connected to it."""
 
     def __init__(self, **settings: Unpack[Settings]) -> None:
+        check_keywords(type(self).__name__, settings, Settings.__annotations__)
         self.connection_file = fspath(settings.get("connection_file", ""))
         self.transport = settings.get("transport", "tcp")
         self.shell_port = settings.get("shell_port", 0)
@@ -122,6 +152,29 @@ class ConnectionSettings:
             setattr(self, name, 0)
         self.curve_publickey = self.curve_secretkey = None
         self.load_connection_info(info)
+
+    def connect_shell(self, identity: bytes | None = None) -> Socket:
+        """Return a socket that is connected to shell; the caller closes it, as those of the others.
+
+        :param identity: the routing id, which a kernel refuses as long as another socket has it
+        """
+        return connect_socket(self._connection_info(), "shell", identity=identity)
+
+    def connect_iopub(self, identity: bytes | None = None) -> Socket:
+        """Return a socket that is connected to iopub, and subscribes to everything."""
+        return connect_socket(self._connection_info(), "iopub", identity=identity)
+
+    def connect_stdin(self, identity: bytes | None = None) -> Socket:
+        """Return a socket that is connected to stdin."""
+        return connect_socket(self._connection_info(), "stdin", identity=identity)
+
+    def connect_control(self, identity: bytes | None = None) -> Socket:
+        """Return a socket that is connected to control."""
+        return connect_socket(self._connection_info(), "control", identity=identity)
+
+    def connect_hb(self, identity: bytes | None = None) -> Socket:
+        """Return a socket (REQ) that is connected to the heartbeat."""
+        return connect_socket(self._connection_info(), "hb", identity=identity)
 
     def _connection_info(self) -> ConnectionInfo:
         info = self.get_connection_info()

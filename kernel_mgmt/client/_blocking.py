@@ -407,9 +407,9 @@ class BlockingKernelClient:
         """Call a function no more, on some channels or on all."""
         self._client.remove_handler(handler, channels)
 
-    def add_end_handler(self, handler: Callable[[], object]) -> None:
-        """Call a function, in the background thread, when what is pending fails."""
-        self._client.add_end_handler(handler)
+    def add_change_handler(self, handler: Callable[[], object]) -> None:
+        """Call a function, in the background thread, when something happens to the connection."""
+        self._client.add_change_handler(handler)
 
     @staticmethod
     def _reply(ask: Callable[[], Request], timeout: float | None) -> Message:

@@ -302,9 +302,13 @@ class KernelClient(KernelRequests):
         removed = frozenset(get_args(Channel)) if channels is None else _channels(channels)
         self._connection.remove_handler(handler, removed)
 
-    def add_end_handler(self, handler: Callable[[], object]) -> None:
-        """Call a function, from the event loop, when what is pending fails; see :attr:`failure`."""
-        self._connection.add_end_handler(handler)
+    def add_change_handler(self, handler: Callable[[], object]) -> None:
+        """Call a function, from the event loop, when something happens to the connection.
+
+        That is when the kernel has died, when the client goes over to another one, and when it is
+        closed; :attr:`failure` tells which. One that raises is logged.
+        """
+        self._connection.add_change_handler(handler)
 
     async def _start_interrupt(self) -> Request | None:
         if self.manager is not None and self.manager.interrupt_mode != "message":

@@ -63,7 +63,7 @@ class Connection:
         self._pending: dict[str, Exchange] = {}
         self._collecting: WeakSet[Exchange] = WeakSet()
         self._handlers: list[tuple[Handler, frozenset[Channel]]] = []
-        self._end_handlers: list[Callable[[], object]] = []
+        self._change_handlers: list[Callable[[], object]] = []
         self._watchers: list[Callable[[], None]] = []
 
     @property
@@ -144,6 +144,7 @@ class Connection:
         self.published = self.received = self._malformed = 0
         if self._loop is not None:
             self._open_transport()
+        self._call_change_handlers()
 
     def is_pending(self, msg_id: str) -> bool:
         """Whether a request waits to be answered."""
@@ -185,8 +186,8 @@ class Connection:
         kept = [(f, before - channels if f == handler else before) for f, before in self._handlers]
         self._handlers = [(f, left) for f, left in kept if left]
 
-    def add_end_handler(self, handler: Callable[[], object]) -> None:
-        self._end_handlers.append(handler)
+    def add_change_handler(self, handler: Callable[[], object]) -> None:
+        self._change_handlers.append(handler)
 
     def close(self) -> None:
         """Close at once; what is pending fails. Calling it again does nothing.
@@ -226,7 +227,7 @@ class Connection:
         for exchange in pending.values():
             (exchange.die if dead else exchange.fail)(failure)
         self._tell_watchers()
-        self._call_end_handlers()
+        self._call_change_handlers()
 
     def _open_transport(self) -> None:
         self._last_beat = monotonic()
@@ -322,12 +323,12 @@ class Connection:
                 except Exception:
                     log.exception("a handler of %s messages failed", channel)
 
-    def _call_end_handlers(self) -> None:
-        for handler in self._end_handlers:
+    def _call_change_handlers(self) -> None:
+        for handler in tuple(self._change_handlers):
             try:
                 handler()
             except Exception:
-                log.exception("a handler of the end failed")
+                log.exception("a handler of the changes of a connection failed")
 
     def _tell_watchers(self) -> None:
         for watcher in tuple(self._watchers):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kernel_mgmt.abc import Buffer, Received
     from kernel_mgmt.types import Channel, ConnectionInfo
 
-__all__ = ("ZMQTransport", "zmq_context")
+__all__ = ("ZMQTransport", "connect_socket", "zmq_context")
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,29 @@ def zmq_context() -> zmq.Context[zmq.Socket[bytes]]:
     except KeyError:
         context = _contexts[os.getpid()] = zmq.Context()
         return context
+
+
+def connect_socket(
+    connection_info: ConnectionInfo, channel: Channel, *, identity: bytes | None = None
+) -> zmq.Socket[bytes]:
+    """Return a socket that is connected to a channel of a kernel; the caller closes it.
+
+    One for ``iopub`` subscribes to everything, one for ``hb`` is a REQ.
+
+    :param identity: the routing id, which a kernel refuses as long as another socket has it
+    :raises ValueError: if the connection info lacks something
+    """
+    address, curve = _address(connection_info, channel), _curve_keys(connection_info)
+    kind = zmq.REQ if channel == "hb" else _SOCKET_TYPES[channel]
+    socket = zmq_context().socket(kind)
+    socket.setsockopt(zmq.LINGER, _LINGER)
+    if channel == "iopub":
+        socket.setsockopt(zmq.RCVHWM, 0)
+        socket.setsockopt(zmq.SUBSCRIBE, b"")
+    if identity:
+        socket.setsockopt(zmq.ROUTING_ID, identity)
+    _connect(socket, address, curve)
+    return socket
 
 
 class ZMQTransport(TransportABC):
@@ -195,14 +218,7 @@ class ZMQTransport(TransportABC):
         if channel == "stdin":
             # Being writable then means being connected.
             socket.setsockopt(zmq.IMMEDIATE, 1)
-        if address.startswith("tcp://["):
-            socket.setsockopt(zmq.IPV6, 1)
-        if self._curve is not None:
-            public, secret = self._curve
-            socket.setsockopt(zmq.CURVE_SERVERKEY, public)
-            socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
-            socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
-        socket.connect(address)
+        _connect(socket, address, self._curve)
         return socket
 
     def _drain_on(self, channel: Channel, socket: zmq.Socket[bytes]) -> None:
@@ -254,6 +270,17 @@ class ZMQTransport(TransportABC):
                 )
             return
         self._received(channel, parts)
+
+
+def _connect(socket: zmq.Socket[bytes], address: str, curve: tuple[bytes, bytes] | None) -> None:
+    if address.startswith("tcp://["):
+        socket.setsockopt(zmq.IPV6, 1)
+    if curve is not None:
+        public, secret = curve
+        socket.setsockopt(zmq.CURVE_SERVERKEY, public)
+        socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
+        socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+    socket.connect(address)
 
 
 def _curve_keys(connection_info: ConnectionInfo) -> tuple[bytes, bytes] | None:

@@ -1,4 +1,4 @@
-"""Kernels that the tests of the classic interface talk to."""
+"""Kernels that the tests of the classic interface talk to; each test is looked through."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import anyio.lowlevel
 import pytest
 
-from kernel_mgmt import KernelFinder, run_kernel_blocking
+from kernel_mgmt import KernelFinder, _portal, run_kernel_blocking
 from kernel_mgmt.classic import AsyncKernelClient, BlockingKernelClient
 from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt_pyimport import IPykernelProvider
 from tests.client.conftest import launched
 from tests.fake_provider import FakeProvider
+from tests.launchers.conftest import nothing_is_left, started_zmq
+
+__all__ = ("nothing_is_left", "started_zmq")
 
 StartFake: TypeAlias = Callable[..., Awaitable[AsyncKernelClient]]
 StartBlocking: TypeAlias = Callable[..., BlockingKernelClient]
@@ -23,8 +27,22 @@ StartBlocking: TypeAlias = Callable[..., BlockingKernelClient]
 IPYKERNEL = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def started_portal() -> None:
+    """Start the background thread of the process, which stays."""
+    _portal.call(anyio.lowlevel.checkpoint)
+
+
 @pytest.fixture
-async def start_client(tmp_path: Path) -> AsyncIterator[StartFake]:
+def runtime_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Jupyter's runtime directory, which must be empty after the test."""
+    path = tmp_path / "runtime"
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(path))
+    return path
+
+
+@pytest.fixture
+async def start_client(runtime_dir: Path) -> AsyncIterator[StartFake]:
     """A function that starts a fake kernel, or ipykernel, and returns a classic client of it."""
     async with AsyncExitStack() as stack:
 
@@ -36,7 +54,7 @@ async def start_client(tmp_path: Path) -> AsyncIterator[StartFake]:
             **keywords: Any,
         ) -> AsyncKernelClient:
             argv = fake_kernel_argv(*switches) if argv is None else argv
-            owner = await stack.enter_async_context(launched(argv, tmp_path))
+            owner = await stack.enter_async_context(launched(argv, runtime_dir))
             manager = owner.manager if managed else None
             client = AsyncKernelClient(
                 manager=manager, parent=owner.manager, **owner.connection_info, **keywords
@@ -51,7 +69,7 @@ async def start_client(tmp_path: Path) -> AsyncIterator[StartFake]:
 
 
 @pytest.fixture
-def start_blocking() -> Iterator[StartBlocking]:
+def start_blocking(runtime_dir: Path) -> Iterator[StartBlocking]:
     """A function that starts a fake kernel, or ipykernel, and returns a classic client of it."""
     with ExitStack() as stack:
 

@@ -1,4 +1,4 @@
-"""What layers above the client use: connecting ahead, messages made elsewhere, the end."""
+"""What layers above the client use: connecting ahead, messages made elsewhere, changes."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ async def test_the_death_of_the_kernel_is_told_to_those_who_ask(start_fake: Star
     def fail() -> None:
         raise ZeroDivisionError
 
-    client.add_end_handler(fail)
-    client.add_end_handler(died.set)
+    client.add_change_handler(fail)
+    client.add_change_handler(died.set)
     before = client.failure
     client.execute("kill")
     with anyio.fail_after(10):
@@ -86,10 +86,22 @@ async def test_the_death_of_the_kernel_is_told_to_those_who_ask(start_fake: Star
     assert isinstance(client.failure, KernelDiedError)
 
 
-async def test_closing_is_an_end_too(start_fake: StartFake) -> None:
+async def test_going_over_to_another_kernel_is_told(start_fake: StartFake) -> None:
+    client, successor = await start_fake(), await start_fake()
+    told: list[Exception | None] = []
+    with pytest.raises(KernelDiedError):
+        await client.execute("kill")
+    client.add_change_handler(lambda: told.append(client.failure))
+
+    client.reconnect(successor.connection_info, successor.manager)
+
+    assert told == [None]
+
+
+async def test_closing_is_told(start_fake: StartFake) -> None:
     client = await start_fake()
     ended: list[Exception | None] = []
-    client.add_end_handler(lambda: ended.append(client.failure))
+    client.add_change_handler(lambda: ended.append(client.failure))
 
     client.close()
 

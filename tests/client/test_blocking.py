@@ -229,7 +229,7 @@ def test_a_blocking_client_goes_over_to_the_next_kernel(client: BlockingKernelCl
 
 def test_the_end_of_a_blocking_client_is_told(client: BlockingKernelClient) -> None:
     ended = threading.Event()
-    client.add_end_handler(ended.set)
+    client.add_change_handler(ended.set)
     client.connect()
     before = client.failure
 

@@ -9,6 +9,7 @@ import sys
 import unittest
 import warnings
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,28 @@ def failures_of(case: type[Any]) -> tuple[set[str], int]:
     return failed, result.testsRun - len(result.skipped) - len(failed)
 
 
+# jupyter_client runs in a process of its own: it leaves threads and sockets to the interpreter.
+PEER = """
+import json, sys
+from tests.client.test_kernel_oracle import failures_of, make_case
+print(json.dumps(sorted(failures_of(make_case(sys.argv[1]))[0])))
+"""
+
+
+@cache
+def failures_over_jupyter_client(name: str) -> frozenset[str]:
+    """The names of the tests that fail over jupyter_client; the environment has the kernels."""
+    peer = subprocess.run(
+        [sys.executable, "-c", PEER, name],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    return frozenset(json.loads(peer.stdout.splitlines()[-1]))
+
+
 @pytest.fixture
 def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, sample in SAMPLES.items():
@@ -147,14 +170,6 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     return tmp_path / "kernels"
-
-
-# jupyter_client runs in a process of its own: it leaves threads and sockets to the interpreter.
-PEER = """
-import json, sys
-from tests.client.test_kernel_oracle import failures_of, make_case
-print(json.dumps(sorted(failures_of(make_case(sys.argv[1]))[0])))
-"""
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -176,13 +191,5 @@ def test_no_test_of_a_kernel_fails_that_does_not_fail_over_jupyter_client(
         case.setUpClass = classmethod(set_up)
         failed, passed = failures_of(case)
 
-    peer = subprocess.run(
-        [sys.executable, "-c", PEER, name],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-        cwd=Path(__file__).parents[2],
-    )
-    assert failed - set(json.loads(peer.stdout.splitlines()[-1])) == set()
+    assert failed - failures_over_jupyter_client(name) == set()
     assert passed >= 5
