@@ -122,11 +122,11 @@ def _descriptors() -> dict[Any, str]:
 
 
 def _threads() -> dict[Any, str]:
-    # Trio keeps its idle worker threads for ten seconds.
+    # Trio and anyio keep their idle worker threads for ten seconds, or as long as the loop runs.
     return {
         thread: thread.name
         for thread in threading.enumerate()
-        if not thread.name.startswith("Trio thread")
+        if not thread.name.startswith(("Trio thread", "AnyIO worker thread"))
     }
 
 
