@@ -217,3 +217,7 @@ class TransportABC(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close at once; nothing is received after it. Calling it again does nothing."""
+
+    def abort(self) -> None:
+        """Close at once, as :meth:`close`, and let nothing that is on its way reach another kernel."""
+        self.close()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kernel_mgmt import (
     ConnectionInfo,
+    ExitStatus,
     KernelAttributes,
     KernelFinder,
     KernelManagerABC,
@@ -31,6 +32,58 @@ class Launch(NamedTuple):
     options: LaunchOptions
 
 
+class OddManager(KernelManagerABC):
+    """A manager of somebody else, which can do less; everything else is left to another manager.
+
+    :ivar wait_error: what is raised instead of waiting
+    :ivar is_alive_errors: what is raised instead of looking, one after the other
+    :ivar on_ready: called when the kernel is ready
+    """
+
+    def __init__(self, manager: KernelManager) -> None:
+        self.kernel_id = manager.kernel_id
+        self.interrupt_mode = manager.interrupt_mode
+        self.connection_info = manager.connection_info
+        self.wait_error: Exception | None = None
+        self.is_alive_errors: list[Exception] = []
+        self.on_ready: Callable[[], object] = lambda: None
+        self.inner = manager
+
+    @property
+    def pid(self) -> int:
+        return self.inner.pid
+
+    @property
+    def exit_status(self) -> ExitStatus | None:
+        return self.inner.exit_status
+
+    async def is_alive(self) -> bool:
+        if self.is_alive_errors:
+            raise self.is_alive_errors.pop()
+        return await self.inner.is_alive()
+
+    async def wait(self) -> bool:
+        if self.wait_error is not None:
+            raise self.wait_error
+        return await self.inner.wait()
+
+    async def signal(self, signum: int) -> None:
+        await self.inner.signal(signum)
+
+    async def interrupt(self) -> None:
+        await self.inner.interrupt()
+
+    async def kill(self) -> None:
+        await self.inner.kill()
+
+    async def cleanup(self) -> None:
+        await self.inner.cleanup()
+
+    async def kernel_ready(self) -> None:
+        await self.inner.kernel_ready()
+        self.on_ready()
+
+
 class LivesProvider(KernelProviderBase):
     """Launches fake kernels.
 
@@ -40,6 +93,7 @@ class LivesProvider(KernelProviderBase):
     :ivar launches: what each launch was asked for
     :ivar managers: the managers of what was launched
     :ivar about_to_launch: called before each launch
+    :ivar make_odd: called with an :class:`OddManager`, which is handed out in place of each manager
     """
 
     id = "lives"
@@ -49,6 +103,7 @@ class LivesProvider(KernelProviderBase):
         self.launches: list[Launch] = []
         self.managers: list[KernelManager] = []
         self.about_to_launch: Callable[[], object] = lambda: None
+        self.make_odd: Callable[[OddManager], object] | None = None
 
     @property
     def finder(self) -> KernelFinder:
@@ -77,4 +132,8 @@ class LivesProvider(KernelProviderBase):
             fake_kernel_argv(*life), cwd, launch_params=launch_params, options=options
         ).launch()
         self.managers.append(manager)
-        return connection_info, manager
+        if self.make_odd is None:
+            return connection_info, manager
+        odd = OddManager(manager)
+        self.make_odd(odd)
+        return connection_info, odd

@@ -222,7 +222,7 @@ class Connection:
         self._dead = dead
         # A forked child shares descriptors and selector with its parent, and takes nothing of them.
         if self._loop is None or not self._loop.is_inherited:
-            self._transport.close()
+            (self._transport.abort if dead else self._transport.close)()
         pending, self._pending = self._pending, {}
         for exchange in pending.values():
             (exchange.die if dead else exchange.fail)(failure)

@@ -136,6 +136,7 @@ class Kernel:
                 await self.shutdown()
         finally:
             self._close_client()
+            await self._recovery.events.finish()
 
     def __del__(self) -> None:
         # The manager warns if its kernel still runs.
@@ -475,7 +476,8 @@ class Kernel:
         return ShutdownOutcome(stage, lives.exit_status)
 
     def _has_died(self, manager: KernelManagerABC) -> None:
-        if manager is not self.manager or self._under_way() is not None:
+        # What an operation ends is not watched any more, but its end may be on its way here.
+        if manager is not self._lives.watched or self._under_way() is not None:
             return
         status = self._lives.exit_status = manager.exit_status
         wanted = self.autorestart and self._recovery.policy.wants_restart(manager)

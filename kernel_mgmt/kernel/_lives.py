@@ -38,6 +38,7 @@ class Lives:
     :ivar connection_info: how that is reached
     :ivar exit_status: how that ended
     :ivar ended_by: what has ended that, if it was :meth:`end` or a start that was broken off
+    :ivar watched: the manager whose end is told, if there is one
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Lives:
         self._status = status
         self._died = WeakMethod(died)
         self._place: ConnectionInfo | None = None
+        self.watched: KernelManagerABC | None = None
         self._watching: BackgroundTask[None] | None = None
 
     async def start(self, *, new_ports: bool = True) -> Started:
@@ -133,6 +135,7 @@ class Lives:
 
     def stop_watching(self) -> None:
         """Take no note of the end of the kernel any more; any thread may ask for it."""
+        self.watched = None
         watching, self._watching = self._watching, None
         if watching is not None:
             stopped = KernelStateError(self._kernel_id, "watch", "stopping")
@@ -155,6 +158,7 @@ class Lives:
     def _is_ready(self, manager: KernelManagerABC) -> None:
         self._place = self.connection_info
         self._status.run()
+        self.watched = manager
         self._watching = BackgroundTask(partial(_watch, manager, self._died))
 
     def _status_of_manager(self) -> ExitStatus | None:

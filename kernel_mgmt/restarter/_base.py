@@ -6,6 +6,7 @@ import random as random_numbers
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,7 @@ class KernelRestarterBase(ABC):
         self._place: ConnectionInfo | None = getattr(kernel_manager, "connection_info", None)
         self._restarting: BackgroundTask[bool] | None = None
         self._is_auto = False
+        self._failed_by_hand: KernelManagerABC | None = None
         self._sleep = sleep
 
     @property
@@ -113,6 +115,7 @@ class KernelRestarterBase(ABC):
         """
         if not self.is_started:
             self.is_started = True
+            self._failed_by_hand = None
             self._recovery.attempts.start_over()
 
     @abstractmethod
@@ -151,11 +154,10 @@ class KernelRestarterBase(ABC):
             does; it is not tried again then
         """
         if auto:
-            self._begin(self._recover_again, auto=True)
-        elif self._is_auto or not self._is_restarting:
-            self._begin(self._restart, auto=False)
-        assert self._restarting is not None
-        return await self._restarting.result()
+            restarting = self._begin(self._recover_again, auto=True)
+        else:
+            restarting = self._begin(self._restart, auto=False)
+        return await restarting.result()
 
     def add_callback(self, f: RestartCallback, event: RestartEventName) -> None:
         """Call a function at each event of a kind: ``died``, ``restarted`` or ``failed``.
@@ -177,33 +179,27 @@ class KernelRestarterBase(ABC):
         """Iterate over the events from now on, until the kernel is watched no more."""
         return self._recovery.events.stream()
 
-    @property
-    def _is_restarting(self) -> bool:
-        return self._restarting is not None and not self._restarting.done
-
-    def _begin(self, restart: Callable[[], Awaitable[bool]], *, auto: bool) -> None:
-        """Begin a restart; one by hand takes the place of one that is under way."""
+    def _begin(self, restart: Callable[[], Awaitable[bool]], *, auto: bool) -> BackgroundTask[bool]:
+        """Begin a restart, or join the one under way; by hand, take the place of an automatic one."""
         before = self._restarting
         if before is None or before.done:
             self._restarting = BackgroundTask(restart)
-        elif auto:
-            return
+        elif auto or not self._is_auto:
+            return before
         else:
             before.cancel(KernelStateError(self._kernel_id, "restart", "restarting"))
-
-            async def restart_after() -> bool:
-                await before.ended()
-                return await restart()
-
-            self._restarting = BackgroundTask(restart_after)
+            self._restarting = BackgroundTask(partial(_run_after, before, restart))
         self._is_auto = auto
+        return self._restarting
 
     async def _has_ended(self, manager: KernelManagerABC) -> None:
         """Start the kernel again, if it is watched and this is the end of the present one."""
-        if not self._is_restarting and self.is_started and manager is self.kernel_manager:
-            self._begin(self._recover, auto=True)
         if self._restarting is not None:
             await self._restarting.ended()
+        present = self.kernel_manager is not self._failed_by_hand
+        if self.is_started and manager is self.kernel_manager and present:
+            recovering = self._begin(self._recover, auto=True)
+            await recovering.ended()
 
     async def _recover(self) -> bool:
         manager = self.kernel_manager
@@ -228,7 +224,11 @@ class KernelRestarterBase(ABC):
         return False
 
     async def _restart(self) -> bool:
-        started = await self._start_next()
+        try:
+            started = await self._start_next()
+        except Exception:
+            self._failed_by_hand = self.kernel_manager
+            raise
         self._recovery.attempts.start_over()
         self._recovery.tell_of_the_restart(started, auto=False)
         return True
@@ -243,3 +243,8 @@ class KernelRestarterBase(ABC):
         self.kernel_manager = started.manager
         self._place = started.client.connection_info
         return started
+
+
+async def _run_after(before: BackgroundTask[bool], restart: Callable[[], Awaitable[bool]]) -> bool:
+    await before.ended()
+    return await restart()

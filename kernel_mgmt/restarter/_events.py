@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast, get_args
 from weakref import WeakSet
 
+import anyio
+
 from kernel_mgmt._backend import current_event_loop
 from kernel_mgmt._background import BackgroundTask
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 RestartEventName: TypeAlias = Literal["died", "restarted", "failed"]
 
 log = logging.getLogger(__name__)
+
+# How long the coroutines of callbacks may go on when the work is done (seconds).
+_FINISH_MOST = 5.0
 
 
 class DiedEvent(TypedDict):
@@ -110,10 +115,16 @@ class RestartEvents:
             stream.end()
         self._streams.clear()
 
-    async def finished(self) -> None:
-        """Wait until the coroutines of the callbacks have ended."""
-        if self._finisher is not None:
-            await self._finisher.ended()
+    async def finish(self) -> None:
+        """Wait until the coroutines of the callbacks have ended; cancel them if they take long."""
+        finisher = self._finisher
+        if finisher is None:
+            return
+        with anyio.move_on_after(_FINISH_MOST, shield=True):
+            await finisher.ended()
+        finisher.cancel(TimeoutError())
+        with anyio.CancelScope(shield=True):
+            await finisher.ended()
 
     def _call(self, callback: RestartCallback, event: RestartEvent) -> None:
         try:

@@ -39,6 +39,7 @@ class KernelRestarter(KernelRestarterBase):
     """
 
     _watching: BackgroundTask[None] | None = None
+    _stopped: tuple[BackgroundTask[None], ...] = ()
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -47,9 +48,10 @@ class KernelRestarter(KernelRestarterBase):
     async def __aexit__(self, *exception: object) -> None:
         self.stop()
         with anyio.move_on_after(_END_MOST, shield=True):
-            for task in (self._watching, self._restarting):
+            for task in (*self._stopped, self._restarting):
                 if task is not None:
                     await task.ended()
+        await self._recovery.events.finish()
 
     def start(self) -> None:
         super().start()
@@ -57,8 +59,11 @@ class KernelRestarter(KernelRestarterBase):
 
     def stop(self) -> None:
         super().stop()
-        if self._watching is not None:
-            self._watching.cancel(KernelStateError(self._kernel_id, "watch", "stopping"))
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel(KernelStateError(self._kernel_id, "watch", "stopping"))
+            running = (task for task in self._stopped if not task.done)
+            self._stopped = (*running, watching)
 
     async def _start_next(self) -> Started:
         started = await super()._start_next()

@@ -51,6 +51,7 @@ _RECONNECT_STARTING = 4
 _RECONNECT_GROWTH = 4
 _RECONNECT_RUNNING = 10
 _RECONNECT_MOST = 1000
+# How long what was sent may take to leave when the client is closed (milliseconds).
 _LINGER = 100
 _NO_CURVE = (
     "The kernel speaks plain text, though its messages are to be encrypted with CURVE; correct "
@@ -184,6 +185,13 @@ class ZMQTransport(TransportABC):
         return self._failure
 
     def close(self) -> None:
+        self._close(_LINGER)
+
+    def abort(self) -> None:
+        # What lingers would be sent to the next kernel, if that listens at the same place.
+        self._close(0)
+
+    def _close(self, linger: int) -> None:
         if self._stop is not None:
             self._stop()
             self._stop = None
@@ -193,7 +201,7 @@ class ZMQTransport(TransportABC):
             self._monitor.close(0)
             self._monitor = None
         for socket in sockets.values():
-            socket.close(_LINGER)
+            socket.close(linger)
 
     def _connect(self, channel: Channel, address: str) -> zmq.Socket[bytes]:
         socket = zmq_context().socket(_SOCKET_TYPES[channel])

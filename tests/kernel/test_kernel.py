@@ -203,10 +203,10 @@ async def test_a_kernel_whose_code_ends_it_is_not_started_again() -> None:
 
 
 async def test_a_failed_start_raises_and_leaves_the_kernel_dead() -> None:
-    provider = LivesProvider(("--exit-at-start", "3"), ())
+    provider = LivesProvider(("--exit-at-start", "3", "--stderr", "no licence"), ())
     with anyio.fail_after(30):
         kernel = Kernel("lives/ipc", finder=provider.finder, autorestart=True)
-        with pytest.raises(KernelLaunchError, match="exit code 3"):
+        with pytest.raises(KernelLaunchError, match=r"exit code 3[\s\S]*no licence"):
             await kernel.start()
         state, status, reason = kernel.state, kernel.exit_status, kernel.reason
         await kernel.start()
