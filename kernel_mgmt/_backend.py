@@ -21,8 +21,21 @@ _ELSEWHERE = "a kernel or its client is used in the event loop of its first use 
 
 _spawned: set[asyncio.Task[None]] = set()
 
-Drain = Callable[[], bool]
-"""Reads what is there within a budget; tells whether there is more."""
+Drain = Callable[[], float | None]
+"""Reads what is there within a budget; tells when to look again: after so many seconds, of which 0 is
+at once, or with ``None`` when the descriptor tells."""
+
+
+class Reading(ABC):
+    """The reading of some descriptors."""
+
+    @abstractmethod
+    def look(self, descriptor: int) -> None:
+        """Look soon at a descriptor that was to be looked at after some time."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Read no more."""
 
 
 class EventLoop(ABC):
@@ -75,13 +88,12 @@ class EventLoop(ABC):
         drains: Mapping[int, Drain],
         ended: Callable[[], None],
         watch: Callable[[], Awaitable[None]],
-    ) -> Callable[[], None]:
+    ) -> Reading:
         """Call the drain of each descriptor when it becomes readable.
 
         :param drains: the descriptors and what reads them
         :param ended: called if the loop ends before the reading was stopped
         :param watch: a coroutine function that is run beside, and cancelled when the reading stops
-        :return: a function that stops the reading
         """
 
     @abstractmethod
@@ -145,52 +157,8 @@ class AsyncioLoop(EventLoop):
         drains: Mapping[int, Drain],
         ended: Callable[[], None],
         watch: Callable[[], Awaitable[None]],
-    ) -> Callable[[], None]:
-        loop = self._loop
-        stopped = False
-
-        def wake(drain: Drain) -> None:
-            if not stopped and drain():
-                loop.call_soon(wake, drain)
-
-        async def pump(descriptor: int, drain: Drain) -> None:
-            from anyio import wait_readable
-
-            while True:
-                await wait_readable(descriptor)
-                wake(drain)
-
-        async def stay() -> None:
-            try:
-                await watch()
-                await loop.create_future()
-            except Exception:
-                log.exception("the reader of a kernel client failed")
-            finally:
-                if not stopped:
-                    ended()
-
-        tasks = [loop.create_task(stay())]
-        for descriptor, drain in drains.items():
-            try:
-                loop.add_reader(descriptor, wake, drain)
-            except NotImplementedError:  # the proactor loop of Windows
-                tasks.append(loop.create_task(pump(descriptor, drain)))
-            # What came before the reader did has consumed the edge of the descriptor.
-            loop.call_soon(wake, drain)
-
-        def stop() -> None:
-            nonlocal stopped
-            stopped = True
-            if loop.is_closed():
-                return
-            for descriptor in drains:
-                if len(tasks) == 1:
-                    loop.remove_reader(descriptor)
-            for task in tasks:
-                task.cancel()
-
-        return stop
+    ) -> Reading:
+        return _AsyncioReading(self._loop, drains, ended, watch)
 
     def spawn(self, function: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:
@@ -219,6 +187,91 @@ class AsyncioLoop(EventLoop):
             waiters.remove(called)
             if timer is not None:
                 timer.cancel()
+
+
+class _AsyncioReading(Reading):
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        drains: Mapping[int, Drain],
+        ended: Callable[[], None],
+        watch: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._loop = loop
+        self._drains = drains
+        self._stopped = False
+        self._resting: dict[int, asyncio.TimerHandle] = {}
+        self._rests_until: dict[int, float] = {}
+        self._tasks = [loop.create_task(self._stay(ended, watch))]
+        for descriptor in drains:
+            try:
+                loop.add_reader(descriptor, self._wake, descriptor)
+            except NotImplementedError:  # the proactor loop of Windows
+                self._tasks.append(loop.create_task(self._pump(descriptor)))
+            # What came before the reader did has consumed the edge of the descriptor.
+            loop.call_soon(self._drain, descriptor)
+
+    def look(self, descriptor: int) -> None:
+        self._rests_until.pop(descriptor, None)
+        if descriptor in self._resting:
+            self._loop.call_soon(self._drain, descriptor)
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._loop.is_closed():
+            return
+        for timer in self._resting.values():
+            timer.cancel()
+        if len(self._tasks) == 1:
+            for descriptor in self._drains.keys() - self._resting.keys():
+                self._loop.remove_reader(descriptor)
+        for task in self._tasks:
+            task.cancel()
+
+    def _wake(self, descriptor: int) -> None:
+        """Drain what has become readable, unless it is to rest."""
+        until = self._rests_until.pop(descriptor, 0)
+        if until > self._loop.time():
+            self._loop.remove_reader(descriptor)
+            self._resting[descriptor] = self._loop.call_at(until, self._drain, descriptor)
+        else:
+            self._drain(descriptor)
+
+    def _drain(self, descriptor: int) -> None:
+        pause = None if self._stopped else self._drains[descriptor]()
+        if self._stopped:
+            return
+        if pause == 0:
+            self._loop.call_soon(self._drain, descriptor)
+        elif descriptor in self._resting:
+            self._go_on_resting(descriptor, pause)
+        elif pause is not None:
+            # The rest begins when something comes: that is cheaper where nothing does.
+            self._rests_until[descriptor] = self._loop.time() + pause
+
+    def _go_on_resting(self, descriptor: int, pause: float | None) -> None:
+        self._resting.pop(descriptor).cancel()
+        if pause is None:
+            self._loop.add_reader(descriptor, self._wake, descriptor)
+        else:
+            self._resting[descriptor] = self._loop.call_later(pause, self._drain, descriptor)
+
+    async def _pump(self, descriptor: int) -> None:
+        from anyio import wait_readable
+
+        while True:
+            await wait_readable(descriptor)
+            self._drain(descriptor)
+
+    async def _stay(self, ended: Callable[[], None], watch: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await watch()
+            await self._loop.create_future()
+        except Exception:
+            log.exception("the reader of a kernel client failed")
+        finally:
+            if not self._stopped:
+                ended()
 
 
 class TrioLoop(EventLoop):
@@ -254,44 +307,8 @@ class TrioLoop(EventLoop):
         drains: Mapping[int, Drain],
         ended: Callable[[], None],
         watch: Callable[[], Awaitable[None]],
-    ) -> Callable[[], None]:
-        trio = self._trio
-        scope = trio.CancelScope()
-        stopped = False
-
-        async def pump(descriptor: int, drain: Drain) -> None:
-            while True:
-                while drain():
-                    await trio.lowlevel.checkpoint()
-                await trio.lowlevel.wait_readable(descriptor)
-
-        async def stay() -> None:
-            try:
-                with scope:
-                    async with trio.open_nursery() as nursery:
-                        for descriptor, drain in drains.items():
-                            nursery.start_soon(pump, descriptor, drain)
-                        await watch()
-            except BaseException as exception:
-                # Nothing may escape a system task but the cancellation at the end of the run.
-                if not stopped:
-                    ended()
-                rest = _without(exception, trio.Cancelled)
-                if rest is None:
-                    raise
-                if not stopped:
-                    log.error("the reader of a kernel client failed", exc_info=rest)
-
-        trio.lowlevel.spawn_system_task(stay)
-
-        def stop() -> None:
-            nonlocal stopped
-            stopped = True
-            scope.cancel()
-            for descriptor in drains:
-                trio.lowlevel.notify_closing(descriptor)
-
-        return stop
+    ) -> Reading:
+        return _TrioReading(drains, ended, watch)
 
     def spawn(self, function: Callable[[], Awaitable[None]]) -> None:
         self._trio.lowlevel.spawn_system_task(function)
@@ -308,6 +325,69 @@ class TrioLoop(EventLoop):
         finally:
             waiters.remove(event.set)
         return event.is_set()
+
+
+class _TrioReading(Reading):
+    def __init__(
+        self,
+        drains: Mapping[int, Drain],
+        ended: Callable[[], None],
+        watch: Callable[[], Awaitable[None]],
+    ) -> None:
+        import trio
+
+        self._trio = trio
+        self._drains = drains
+        self._scope = trio.CancelScope()
+        self._stopped = False
+        self._resting: dict[int, trio.Event] = {}
+        trio.lowlevel.spawn_system_task(self._stay, ended, watch)
+
+    def look(self, descriptor: int) -> None:
+        if descriptor in self._resting:
+            self._resting[descriptor].set()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._scope.cancel()
+        for descriptor in self._drains:
+            self._trio.lowlevel.notify_closing(descriptor)
+
+    async def _pump(self, descriptor: int, drain: Drain) -> None:
+        trio = self._trio
+        rested = False
+        while True:
+            pause = drain()
+            if pause == 0:
+                await trio.lowlevel.checkpoint()
+                continue
+            until = trio.current_time() + (pause or 0)
+            resting = self._resting[descriptor] = trio.Event()
+            # The rest begins when something comes, unless there has been a rest already.
+            if pause is None or not rested:
+                await trio.lowlevel.wait_readable(descriptor)
+            rested = pause is not None and not resting.is_set()
+            if rested:
+                with trio.move_on_at(until):
+                    await resting.wait()
+
+    async def _stay(self, ended: Callable[[], None], watch: Callable[[], Awaitable[None]]) -> None:
+        trio = self._trio
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    for descriptor, drain in self._drains.items():
+                        nursery.start_soon(self._pump, descriptor, drain)
+                    await watch()
+        except BaseException as exception:
+            # Nothing may escape a system task but the cancellation at the end of the run.
+            if not self._stopped:
+                ended()
+            rest = _without(exception, trio.Cancelled)
+            if rest is None:
+                raise
+            if not self._stopped:
+                log.error("the reader of a kernel client failed", exc_info=rest)
 
 
 def _without(exception: BaseException, kind: type[BaseException]) -> BaseException | None:

@@ -204,6 +204,13 @@ class TransportABC(ABC):
         :raises ClientClosedError: if the transport is not open
         """
 
+    def gather(self, gathers: bool) -> None:
+        """Say whether what is published may come together, some milliseconds late.
+
+        What comes after quiet, and what comes on other channels than iopub, is never late; neither is
+        what is there when this is called with ``False``.
+        """
+
     @property
     def connected(self) -> bool:
         """Whether the kernel can reach the client on every channel, as far as can be told."""

@@ -226,10 +226,6 @@ class BlockingKernelClient:
         stdin_hook = ask if stdin_hook is None else stdin_hook
 
         async def run(handover: Handover) -> Message:
-            def asked(message: Message) -> None:
-                if message.parent_id == request.msg_id:
-                    handover.put(message)
-
             with fail_after(timeout):
                 request = self._client.execute(
                     code,
@@ -242,13 +238,9 @@ class BlockingKernelClient:
                     idle_timeout,
                     raise_on_no_idle,
                 )
-                self._client.add_handler(asked, "stdin")
-                try:
-                    async for message in request:
-                        await handover.carry(message)
-                    return await request
-                finally:
-                    self._client.remove_handler(asked, "stdin")
+                async for message in request.with_stdin():
+                    await handover.carry(message)
+                return await request
 
         def show(message: Message) -> None:
             if message.channel != "stdin":

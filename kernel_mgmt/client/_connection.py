@@ -61,6 +61,7 @@ class Connection:
         self._last_beat = 0.0
         self._malformed = 0
         self._pending: dict[str, Exchange] = {}
+        self._nearly_done: set[str] = set()
         self._collecting: WeakSet[Exchange] = WeakSet()
         self._handlers: list[tuple[Handler, frozenset[Channel]]] = []
         self._change_handlers: list[Callable[[], object]] = []
@@ -108,6 +109,7 @@ class Connection:
         self._pending[exchange.msg_id] = exchange
         if exchange.collect:
             self._collecting.add(exchange)
+        self._pace()
         try:
             self._transport.send(channel, parts)
         except BaseException:
@@ -153,6 +155,8 @@ class Connection:
     def forget(self, exchange: Exchange) -> None:
         """Route nothing more to a request."""
         self._pending.pop(exchange.msg_id, None)
+        self._nearly_done.discard(exchange.msg_id)
+        self._pace()
 
     def release(self, exchange: Exchange) -> None:
         """Keep no more for a request that nobody holds; any thread may call it."""
@@ -224,6 +228,7 @@ class Connection:
         if self._loop is None or not self._loop.is_inherited:
             (self._transport.abort if dead else self._transport.close)()
         pending, self._pending = self._pending, {}
+        self._nearly_done.clear()
         for exchange in pending.values():
             (exchange.die if dead else exchange.fail)(failure)
         self._tell_watchers()
@@ -294,14 +299,26 @@ class Connection:
                 exchange.take_published(message)
                 if self.backlog.held > self.backlog.limit:
                     self._overflow()
-        elif exchange is not None and channel != "stdin":
-            exchange.take_reply(message)
-        if exchange is not None and exchange.idle and exchange.reply is not None:
-            self.forget(exchange)
+        elif exchange is not None:
+            take = exchange.take_asked if channel == "stdin" else exchange.take_reply
+            take(message)
+        if exchange is not None and exchange.reply is not None:
+            self._is_nearly_done(exchange)
         if self._handlers:
             self._call_handlers(channel, message)
         if self._watchers:
             self._tell_watchers()
+
+    def _is_nearly_done(self, exchange: Exchange) -> None:
+        if exchange.idle:
+            self.forget(exchange)
+        else:
+            self._nearly_done.add(exchange.msg_id)
+            self._pace()
+
+    def _pace(self) -> None:
+        """Let a flood gather, unless a request only waits for its idle, or nothing is asked."""
+        self._transport.gather(bool(self._pending) and not self._nearly_done)
 
     def _read(self, channel: Channel, parts: Sequence[Buffer]) -> Message:
         message = Message(channel, parts)

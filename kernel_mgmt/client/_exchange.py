@@ -24,8 +24,10 @@ class Exchange:
     :param collect: whether what is published is kept
     :param reply_of_death: what stands for the reply if the kernel dies
 
+    :ivar with_stdin: whether what the kernel asks for is kept among what it publishes
     :ivar overflowed: whether something that was published could not be kept
-    :ivar waiters: called at every news
+    :ivar waiters: called at the reply, at idle and at the failure
+    :ivar readers: called then, and when something was published
     """
 
     __slots__ = (
@@ -39,10 +41,12 @@ class Exchange:
         "incomplete",
         "msg_id",
         "overflowed",
+        "readers",
         "reply",
         "reply_of_death",
         "until_idle",
         "waiters",
+        "with_stdin",
     )
 
     def __init__(
@@ -62,8 +66,10 @@ class Exchange:
         self.idle = False
         self.incomplete = False
         self.overflowed = False
+        self.with_stdin = False
         self.failure: Callable[[], Exception] | None = None
         self.waiters: list[Callable[[], None]] = []
+        self.readers: list[Callable[[], None]] = []
         self._published: deque[Message] = deque()
         self._backlog = backlog
         self._held = 0
@@ -86,16 +92,25 @@ class Exchange:
             self.reply = message
             self._notify()
 
+    def take_asked(self, message: Message) -> None:
+        if self.with_stdin:
+            self._keep(message)
+            self._notify_readers()
+
     def take_published(self, message: Message) -> None:
         if self.collect:
-            size = message.size
-            self._published.append(message)
-            self._held += size
-            self._backlog.held += size
+            self._keep(message)
         if message.msg_type == "status" and message.execution_state == "idle":
             self.idle = True
-        if self.waiters:
             self._notify()
+        elif self.readers:
+            self._notify_readers()
+
+    def _keep(self, message: Message) -> None:
+        size = message.size
+        self._published.append(message)
+        self._held += size
+        self._backlog.held += size
 
     def next_published(self) -> Message | None:
         """Consume a message; ``None`` if none waits.
@@ -142,3 +157,8 @@ class Exchange:
     def _notify(self) -> None:
         for waiter in tuple(self.waiters):
             waiter()
+        self._notify_readers()
+
+    def _notify_readers(self) -> None:
+        for reader in tuple(self.readers):
+            reader()

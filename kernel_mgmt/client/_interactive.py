@@ -83,27 +83,22 @@ async def interact(
         if value is not None:
             client.input(value, message)
 
-    async def show() -> Message:
-        async for message in request:
-            shown = output_hook(message)
-            if isawaitable(shown):
-                await shown
-        return await request
-
-    def asked(message: Message) -> None:
-        if message.parent_id == request.msg_id:
-            tasks.start_soon(answer, message)
+    async def show(message: Message) -> None:
+        shown = output_hook(message)
+        if isawaitable(shown):
+            await shown
 
     reply: Message | None = None
     with _one_exception():
         async with anyio.create_task_group() as tasks:
-            client.add_handler(asked, "stdin")
-            try:
-                reply = await show()
-            finally:
-                client.remove_handler(asked, "stdin")
-                # Nobody waits any more for what may still be asked.
-                tasks.cancel_scope.cancel()
+            async for message in request.with_stdin():
+                if message.channel == "stdin":
+                    tasks.start_soon(answer, message)
+                else:
+                    await show(message)
+            reply = await request
+            # Nobody waits any more for what may still be asked.
+            tasks.cancel_scope.cancel()
     assert reply is not None
     return reply
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ._connection import Connection
     from ._exchange import Exchange
 
+    _Waiters = list[Callable[[], None]]
+
 __all__ = ("PATIENT", "Patience", "Request")
 
 # How long iopub may be quiet, in seconds, after a reply whose idle has not come.
@@ -89,7 +91,7 @@ class Request:
                 raise StopAsyncIteration
             if exchange.failure is not None:
                 raise exchange.failure()
-            await self._wait()
+            await self._wait(exchange.readers)
         return message
 
     def __repr__(self) -> str:
@@ -117,8 +119,16 @@ class Request:
         while exchange.reply is None:
             if exchange.failure is not None:
                 raise exchange.failure()
-            await self._wait_for_reply()
+            await self._wait_for_reply(exchange.waiters)
         return exchange.reply
+
+    def with_stdin(self) -> Request:
+        """Let iterating yield each ``input_request`` as well, in its place among the outputs.
+
+        :return: the request
+        """
+        self._exchange.with_stdin = True
+        return self
 
     async def outputs(self) -> list[JSONDict]:
         """Wait for idle, and return what was published as the outputs of a notebook cell.
@@ -138,19 +148,18 @@ class Request:
         while not exchange.done:
             if exchange.failure is not None:
                 raise exchange.failure()
-            await self._wait()
+            await self._wait(exchange.waiters)
         assert exchange.reply is not None
         return exchange.reply
 
-    async def _wait(self) -> None:
+    async def _wait(self, waiters: _Waiters) -> None:
         """Wait for news, as long as the patience lasts."""
         if self._exchange.reply is None:
-            await self._wait_for_reply()
+            await self._wait_for_reply(waiters)
         else:
-            await self._wait_for_idle()
+            await self._wait_for_idle(waiters)
 
-    async def _wait_for_reply(self) -> None:
-        waiters = self._exchange.waiters
+    async def _wait_for_reply(self, waiters: _Waiters) -> None:
         interrupt_at = self._interrupt_at
         if interrupt_at is None:
             await self._connection.wait(waiters)
@@ -161,11 +170,11 @@ class Request:
             self._interrupt_at = None
             await self._patience.interrupt()
 
-    async def _wait_for_idle(self) -> None:
+    async def _wait_for_idle(self, waiters: _Waiters) -> None:
         exchange, connection, patience = self._exchange, self._connection, self._patience
         grace = _IDLE_GRACE if patience.idle_timeout is None else patience.idle_timeout
         before = connection.published
-        news = await connection.wait(exchange.waiters, grace)
+        news = await connection.wait(waiters, grace)
         quiet = patience.idle_timeout is not None or before == connection.published
         if news or exchange.idle or not quiet:
             return

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from kernel_mgmt._backend import EventLoop, current_event_loop
+from kernel_mgmt._backend import Drain, EventLoop, Reading, current_event_loop
 from kernel_mgmt.abc import TransportABC
 from kernel_mgmt.exceptions import ClientClosedError, KernelLaunchError
 from kernel_mgmt.wire import Signer, WireError
@@ -43,6 +43,8 @@ _CHANNELS: tuple[Channel, ...] = ("control", "shell", "stdin", "iopub")
 # The reader lets the loop breathe after so many messages or so long a time in seconds.
 _MOST_MESSAGES = 64
 _MOST_TIME = 0.001
+# So long (seconds) a flood may gather before it is read on, which halves its price.
+_GATHER = 0.005
 # Frames larger than this are not copied out of ZeroMQ's memory.
 _COPY_LIMIT = 16_384
 # Connecting is tried again after so many milliseconds; with a kernel that is on its way up, after more
@@ -128,7 +130,8 @@ class ZMQTransport(TransportABC):
         self._sockets: dict[Channel, zmq.Socket[bytes]] = {}
         self._monitor: zmq.Socket[bytes] | None = None
         self._loop: EventLoop | None = None
-        self._stop: Callable[[], None] | None = None
+        self._reading: Reading | None = None
+        self._gathers = False
         self._failure: Callable[[], Exception] | None = None
 
     def open(
@@ -146,14 +149,15 @@ class ZMQTransport(TransportABC):
         except zmq.ZMQError as error:
             self.close()
             raise ValueError(f"the connection info is of no use to ZeroMQ: {error}") from error
-        drains: dict[int, Callable[[], bool]] = {
+        drains: dict[int, Drain] = {
             _descriptor(socket): partial(self._drain, channel, socket)
             for channel, socket in self._sockets.items()
         }
+        self._iopub = _descriptor(self._sockets["iopub"])
         if self._curve is not None:
             self._monitor = _monitor(self._sockets["shell"])
             drains[_descriptor(self._monitor)] = self._drain_monitor
-        self._stop = self._loop.read(drains, ended, watch)
+        self._reading = self._loop.read(drains, ended, watch)
 
     def send(self, channel: Channel, parts: Sequence[Buffer]) -> None:
         socket = self._sockets.get(channel)
@@ -184,6 +188,11 @@ class ZMQTransport(TransportABC):
     def failure(self) -> Callable[[], Exception] | None:
         return self._failure
 
+    def gather(self, gathers: bool) -> None:
+        if self._gathers and not gathers and self._reading is not None:
+            self._reading.look(self._iopub)
+        self._gathers = gathers
+
     def close(self) -> None:
         self._close(_LINGER)
 
@@ -192,9 +201,9 @@ class ZMQTransport(TransportABC):
         self._close(0)
 
     def _close(self, linger: int) -> None:
-        if self._stop is not None:
-            self._stop()
-            self._stop = None
+        if self._reading is not None:
+            self._reading.stop()
+            self._reading = None
         sockets, self._sockets = self._sockets, {}
         if self._monitor is not None:
             sockets["shell"].disable_monitor()
@@ -230,44 +239,45 @@ class ZMQTransport(TransportABC):
         return socket
 
     def _drain_on(self, channel: Channel, socket: zmq.Socket[bytes]) -> None:
-        if self._drain(channel, socket) and self._loop is not None:
+        if self._drain(channel, socket) == 0 and self._loop is not None:
             self._loop.call_soon(partial(self._drain_on, channel, socket))
 
-    def _drain(self, channel: Channel, socket: zmq.Socket[bytes]) -> bool:
-        """Read what has arrived, within the budget; tell whether there may be more."""
+    def _drain(self, channel: Channel, socket: zmq.Socket[bytes]) -> float | None:
+        """Read what has arrived, within the budget; tell when to look again."""
         if socket.closed:
-            return False
+            return None
         until = perf_counter() + _MOST_TIME
+        frames: list[Buffer] = []
         try:
             for _ in range(_MOST_MESSAGES):
-                self._read(channel, socket)
+                frames = _receive(socket)
+                self._take(channel, frames)
                 if socket.closed:  # by what was received
-                    return False
+                    return None
                 if perf_counter() > until:
                     break
         except zmq.Again:
-            return False
-        return True
+            gathers = self._gathers and channel == "iopub" and _is_small(frames)
+            return _GATHER if gathers else None
+        return 0
 
-    def _drain_monitor(self) -> bool:
+    def _drain_monitor(self) -> None:
         """Give up a kernel that answers in plain text where CURVE was to be spoken."""
         while self._monitor is not None and _events(self._monitor) & zmq.POLLIN:
             event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))
             if event["value"] == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
                 self._failure = partial(KernelLaunchError, _NO_CURVE)
                 self._ended()
-        return False
 
-    def _read(self, channel: Channel, socket: zmq.Socket[bytes]) -> None:
-        frames: list[Buffer] = []
-        more = True
-        while more:
-            frame = socket.recv(zmq.NOBLOCK, copy=False)
-            frames.append(frame.bytes if len(frame) < _COPY_LIMIT else frame.buffer)
-            more = frame.more
+    def _take(self, channel: Channel, frames: list[Buffer]) -> None:
         if channel == "hb":
             self._received(channel, frames)
             return
+        if channel == "stdin" and self._gathers:
+            # What was published before the question is to be seen before it.
+            self._drain_on("iopub", self._sockets["iopub"])
+            if not self._sockets:
+                return
         try:
             parts = self._signer.parse(frames)
         except WireError as error:
@@ -323,6 +333,21 @@ def _descriptor(socket: zmq.Socket[bytes]) -> int:
 
 def _events(socket: zmq.Socket[bytes]) -> int:
     return cast(int, socket.get(zmq.EVENTS))
+
+
+def _receive(socket: zmq.Socket[bytes]) -> list[Buffer]:
+    frames: list[Buffer] = []
+    receive = socket.recv
+    while True:
+        frame = receive(zmq.NOBLOCK, copy=False)
+        frames.append(frame.bytes if len(frame) < _COPY_LIMIT else frame.buffer)
+        if not frame.more:
+            return frames
+
+
+def _is_small(frames: Sequence[Buffer]) -> bool:
+    """Whether a message that was received costs less than the wake for it, as its last frame tells."""
+    return bool(frames) and isinstance(frames[-1], bytes)
 
 
 def _small(parts: Sequence[Buffer]) -> bool:
