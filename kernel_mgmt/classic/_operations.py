@@ -11,6 +11,7 @@ from uuid import uuid4
 import anyio
 
 from kernel_mgmt._background import BackgroundTask
+from kernel_mgmt.exceptions import KernelStateError
 from kernel_mgmt.kernel import Kernel
 
 from ._client import KernelClient
@@ -40,7 +41,7 @@ class KernelOperations(ManagedKernel[AnyClient]):
     def __init__(self, **settings: Unpack[ManagerSettings]) -> None:
         super().__init__(**settings)
         self._attempted = False
-        self._starting = 0
+        self._starts: list[BackgroundTask[None]] = []
         self._asked_to_end: KernelManagerABC | None = None
         self._place: ConnectionInfo | None = None
         self._transport = self.transport
@@ -49,22 +50,26 @@ class KernelOperations(ManagedKernel[AnyClient]):
         self._check_ownership("start")
         runs = self._kernel is not None and self._kernel.state in ("idle", "busy")
         self._keywords = cast("StartKeywords", {**self._keywords, **keywords})
-        self._starting += 1
         task = self._begin(self._start)
+        self._starts.append(task)
         try:
             await task.result()
         except anyio.get_cancelled_exc_class():
-            if self._starting == 1 and not runs:
+            if self._starts == [task] and not runs:
                 with anyio.CancelScope(shield=True):
-                    task.cancel(self._not_running("wait for"))
-                    await task.ended()
+                    await self._break_off(task)
                     await self._shutdown_kernel(now=True)
             raise
         finally:
-            self._starting -= 1
+            self._starts.remove(task)
 
     async def _shutdown_kernel(self, now: bool = False) -> ShutdownStage:
-        if self._kernel is None or not self.owns_kernel:
+        if not self.owns_kernel:
+            return "dead"
+        if self._kernel is None:
+            # A start that still looks for the kernel type.
+            for task in tuple(self._starts):
+                await self._break_off(task)
             return "dead"
         return await self._begin(partial(self._shutdown, self._kernel, now)).result()
 
@@ -124,6 +129,11 @@ class KernelOperations(ManagedKernel[AnyClient]):
         if self._kernel is None:
             return self._is_external
         return await self._kernel.is_alive()
+
+    async def _break_off(self, start: BackgroundTask[None]) -> None:
+        name = self.kernel_id or self.kernel_name
+        start.cancel(KernelStateError(name, "start", "stopping"))
+        await start.ended()
 
     def _begin(self, operation: Callable[[], Awaitable[T]]) -> BackgroundTask[T]:
         """Do something in a task of its own, so that ``ready`` is settled whoever is cancelled."""

@@ -1,0 +1,106 @@
+"""End kernels that nobody has used for some time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakMethod, ref
+
+import anyio
+
+from kernel_mgmt._background import BackgroundTask
+from kernel_mgmt.exceptions import KernelStateError
+
+if TYPE_CHECKING:
+    from ._operations import KernelOperations
+
+__all__ = ("CullingSettings", "KernelCuller")
+
+log = logging.getLogger(__name__)
+
+
+class CullingSettings(Protocol):
+    """When a kernel is taken to be used no more; all may be changed at any time.
+
+    :ivar cull_idle_timeout: how long it has published nothing, in seconds; 0 if none is ended
+    :ivar cull_interval: how often to look, in seconds
+    :ivar cull_busy: whether one that is busy may be ended
+    :ivar cull_connected: whether one that has clients may be ended
+    :ivar now: returns the time
+    """
+
+    cull_idle_timeout: float
+    cull_interval: float
+    cull_busy: bool
+    cull_connected: bool
+    now: Callable[[], datetime]
+
+
+class KernelCuller:
+    """Looks from time to time which kernels are used no more, and ends them.
+
+    :param settings: held weakly; the culling ends when it is gone
+    :param kernels: the managers by their ids
+    :param end: ends a kernel; held weakly
+    """
+
+    def __init__(
+        self,
+        settings: CullingSettings,
+        kernels: Mapping[str, KernelOperations[Any]],
+        end: Callable[[str], Awaitable[object]],
+    ) -> None:
+        self._settings = ref(settings)
+        self._kernels = kernels
+        self._end = WeakMethod(end)
+        self._culling: BackgroundTask[None] | None = None
+
+    def start(self) -> None:
+        """Look from now on, in this event loop, or go on doing so, if kernels are to be ended."""
+        settings = self._settings()
+        at_work = self._culling is not None and not self._culling.done
+        if settings is not None and settings.cull_idle_timeout > 0 and not at_work:
+            self._culling = BackgroundTask(self._cull)
+
+    def stop(self) -> None:
+        """Look no more; any thread may call it."""
+        culling, self._culling = self._culling, None
+        if culling is not None:
+            culling.cancel_from_anywhere(KernelStateError("", "cull", "gone"))
+
+    async def _cull(self) -> None:
+        while (settings := self._settings()) is not None:
+            interval = settings.cull_interval
+            del settings
+            await anyio.sleep(interval)
+            for kernel_id in self._idle_kernels():
+                await self._end_one(kernel_id)
+
+    def _idle_kernels(self) -> list[str]:
+        settings = self._settings()
+        if settings is None:
+            return []
+        kernels = dict(self._kernels)
+        return [kernel_id for kernel_id, manager in kernels.items() if _is_idle(manager, settings)]
+
+    async def _end_one(self, kernel_id: str) -> None:
+        end = self._end()
+        if end is None:
+            return
+        log.info("the kernel %s has not been used for some time, and is ended", kernel_id)
+        try:
+            await end(kernel_id)
+        except Exception:
+            log.exception("the kernel %s cannot be ended", kernel_id)
+
+
+def _is_idle(manager: KernelOperations[Any], settings: CullingSettings) -> bool:
+    if settings.cull_idle_timeout <= 0 or not manager.owns_kernel or not manager.ready.done():
+        return False
+    limit = timedelta(seconds=settings.cull_idle_timeout)
+    if settings.now() - manager.last_activity <= limit:
+        return False
+    unused = settings.cull_connected or manager.connections <= 0
+    return unused and (settings.cull_busy or manager.execution_state != "busy")
