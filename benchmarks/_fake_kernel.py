@@ -1,5 +1,7 @@
 """A kernel whose code is a number, and which prints that many small messages at once.
 
+A second number makes them displays with a binary buffer of so many bytes.
+
 ``python -m benchmarks._fake_kernel CONNECTION_FILE``; it runs until it is killed.
 """
 
@@ -67,18 +69,25 @@ class FakeKernel:
         reply: dict[str, Any] = KERNEL_INFO
         self._publish(self._message("status", {"execution_state": "busy"}, parent))
         if kind == "execute_request":
-            stream = {"name": "stdout", "text": TEXT}
-            # All are signed before the first is sent, so that they come as fast as zmq can.
-            flood = [self._message("stream", stream, parent) for _ in range(int(content["code"]))]
-            for message in flood:
+            for message in self._flood(parent, *map(int, content["code"].split())):
                 self._publish(message)
             reply = {"status": "ok", "execution_count": 1, "user_expressions": {}, "payload": []}
         answer = self._message(kind.replace("request", "reply"), reply, parent)
         sock.send_multipart([*frames[:start], *answer])
         self._publish(self._message("status", {"execution_state": "idle"}, parent))
 
+    def _flood(self, parent: bytes, count: int, size: int = 0) -> list[list[bytes]]:
+        """Sign all before the first is sent, so that they come as fast as zmq can."""
+        if not size:
+            stream = {"name": "stdout", "text": TEXT}
+            return [self._message("stream", stream, parent) for _ in range(count)]
+        display: dict[str, Any] = {"data": {}, "metadata": {}}
+        buffer = bytes(size)
+        return [[*self._message("display_data", display, parent), buffer] for _ in range(count)]
+
     def _publish(self, message: list[bytes]) -> None:
-        self._iopub.send_multipart([b"kernel", *message])
+        # Large buffers are handed to zmq without a copy.
+        self._iopub.send_multipart([b"kernel", *message], copy=len(message) == 6)
 
     def _message(self, kind: str, content: dict[str, Any], parent: bytes) -> list[bytes]:
         header = {

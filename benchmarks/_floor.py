@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -23,6 +23,8 @@ import zmq
 from ._environment import kernel_argv, runtime_directory
 
 Transport: TypeAlias = Literal["tcp", "ipc"]
+# The type, the content and the buffers of a message.
+Take: TypeAlias = Callable[[str, dict[str, Any], Sequence[Any]], None]
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 DELIMITER = b"<IDS|MSG>"
 # zmq's default of 100 ms adds about 50 ms to a start.
@@ -43,6 +45,7 @@ class Received(NamedTuple):
     header: Header
     parent: Header
     content: dict[str, Any]
+    buffers: list[Any]
 
 
 def make_connection_info(transport: Transport) -> dict[str, Any]:
@@ -111,9 +114,13 @@ def running_ipykernel(transport: Transport) -> Generator[dict[str, Any]]:
 
 
 class FloorClient:
-    """Talks to a kernel by blocking calls."""
+    """Talks to a kernel by blocking calls.
 
-    def __init__(self, info: dict[str, Any]) -> None:
+    :param copy: whether frames are copied out of the memory of zmq, which is cheaper for small ones
+    """
+
+    def __init__(self, info: dict[str, Any], *, copy: bool = True) -> None:
+        self._copy = copy
         self._context = zmq.Context()
         self._session = uuid4().hex.encode()
         self._mac = hmac.new(info["key"].encode(), digestmod="sha256")
@@ -153,14 +160,19 @@ class FloorClient:
 
         :raises zmq.Again: if there is none
         """
-        frames = sock.recv_multipart(zmq.NOBLOCK)
+        frames: list[Any] = sock.recv_multipart(zmq.NOBLOCK, copy=self._copy)
+        if not self._copy:
+            frames = [frame.buffer for frame in frames]
         start = frames.index(DELIMITER)
         parts = frames[start + 2 : start + 6]
-        if not hmac.compare_digest(self._sign(parts), frames[start + 1]):
+        if not hmac.compare_digest(self._sign(parts), bytes(frames[start + 1])):
             raise ValueError("The signature does not match")
         header, parent, _, content = parts
         return Received(
-            self._decode_header(header), self._decode_header(parent), self._decode_content(content)
+            self._decode_header(header),
+            self._decode_header(parent),
+            self._decode_content(content),
+            frames[start + 6 :],
         )
 
     def _sign(self, parts: list[bytes]) -> bytes:
@@ -189,12 +201,13 @@ class FloorClient:
                 self.receive(sock)
                 missing.discard(sock)
 
-    def execute(self, code: str, text: list[str] | None = None) -> None:
+    def execute(self, code: str, take: Take | None = None) -> None:
         """Execute code, and wait for the reply and for idle.
 
-        :param text: takes what the code prints
+        :param take: called with each message that is published for it
         """
-        progress = Progress(self.send(self.shell, "execute_request", execute_content(code)), text)
+        msg_id = self.send(self.shell, "execute_request", execute_content(code))
+        progress = Progress([msg_id], take)
         while not progress.complete:
             for sock in self.wait():
                 self.drain(sock, progress)
@@ -214,30 +227,29 @@ class FloorClient:
 
 
 class Progress:
-    """How far a request to execute has come."""
+    """How far requests to execute have come."""
 
-    def __init__(self, msg_id: str, text: list[str] | None) -> None:
-        self._msg_id = msg_id
-        self._text = text
-        self._left = 2
+    def __init__(self, msg_ids: Iterable[str], take: Take | None) -> None:
+        self._msg_ids = frozenset(msg_ids)
+        self._take = take
+        self._left = 2 * len(self._msg_ids)
 
     @property
     def complete(self) -> bool:
-        """Whether the reply and idle were seen."""
+        """Whether each reply and each idle were seen."""
         return self._left == 0
 
     def take(self, message: Received) -> None:
         """Note what a message tells."""
-        if message.parent.msg_id != self._msg_id:
+        if message.parent.msg_id not in self._msg_ids:
             return
         kind = message.header.msg_type
-        if kind == "stream":
-            if self._text is not None:
-                self._text.append(message.content["text"])
-        elif kind == "execute_reply" or (
+        if kind == "execute_reply" or (
             kind == "status" and message.content["execution_state"] == "idle"
         ):
             self._left -= 1
+        elif self._take is not None:
+            self._take(kind, message.content, message.buffers)
 
 
 def execute_content(code: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ Peer: TypeAlias = Callable[[], Metrics]
 
 OURS = "kernel_mgmt"
 OURS_TRIO = "kernel_mgmt trio"
+OURS_HANDLER = "kernel_mgmt handler"
 FLOOR = "floor"
 FLOOR_LOOP = "floor loop"
 JUPYTER_CLIENT = "jupyter_client"

@@ -57,10 +57,16 @@ def _peer_line(result: CaseResult, row: Row, peer: str, figure: Figure) -> str:
 
 
 def _verdicts(result: CaseResult, row: Row, peer: str) -> Iterator[str]:
-    for target in row.targets:
+    shown: set[tuple[str, str]] = set()
+    # Those of the peer itself come first, and what they compare is not compared once more.
+    for target in sorted(row.targets, key=lambda target: target.peer != peer):
         own = peer == target.peer
+        comparison = (target.relation, target.to)
         if not own and (not peer.startswith(COMPARED) or target.to in ("", peer)):
             continue
+        if not own and comparison in shown:
+            continue
+        shown.add(comparison)
         value = compare(result, row, target, peer)
         if value is None:
             continue

@@ -1,15 +1,14 @@
-"""Executing ``1`` in an ipykernel: the time of a round trip, and what it costs the client."""
+"""Executing next to nothing: the time of a round trip, and what it costs the client."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from statistics import quantiles
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from ._floor import FloorClient, running_ipykernel
+from ._floor import FloorClient
 from ._floor_loop import FloorLoopClient
 from ._model import (
     FLOOR,
@@ -19,119 +18,123 @@ from ._model import (
     OURS_TRIO,
     Case,
     Metrics,
+    Peer,
     Row,
     Scenario,
     at_most_times,
 )
+from ._peers import (
+    Kernel,
+    fake_kernel,
+    ipykernel,
+    with_floor,
+    with_floor_loop,
+    with_jupyter_client,
+    with_ours,
+)
 
 if TYPE_CHECKING:
-    from kernel_mgmt import ConnectionInfo
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+
+    from kernel_mgmt import KernelClient
 
 WARM_UP = 20
 EXECUTES = 200
 
 
-async def measure(execute: Callable[[str], Awaitable[object]]) -> Metrics:
-    """Execute one after the other, each until its reply and idle were seen."""
+def floor(code: str, client: FloorClient) -> Metrics:
+    """Execute by blocking calls."""
     for _ in range(WARM_UP):
-        await execute("1")
+        client.execute(code)
     walls: list[float] = []
     cpu = process_time()
     for _ in range(EXECUTES):
         started = perf_counter()
-        await execute("1")
+        client.execute(code)
         walls.append(perf_counter() - started)
-    cpu = process_time() - cpu
+    return metrics(walls, process_time() - cpu)
+
+
+async def measure(code: str, execute: Callable[[str], Awaitable[object]]) -> Metrics:
+    """Execute one after the other, each until its reply and idle were seen."""
+    for _ in range(WARM_UP):
+        await execute(code)
+    walls: list[float] = []
+    cpu = process_time()
+    for _ in range(EXECUTES):
+        started = perf_counter()
+        await execute(code)
+        walls.append(perf_counter() - started)
+    return metrics(walls, process_time() - cpu)
+
+
+def metrics(walls: list[float], cpu: float) -> Metrics:
+    """Return the percentiles of the round trips, and the CPU time of each."""
     percentiles = quantiles(walls, n=100)
     return {
         "p50_ms": percentiles[49] * 1e3,
         "p95_ms": percentiles[94] * 1e3,
-        "cpu_us": cpu / EXECUTES * 1e6,
+        "cpu_us": cpu / len(walls) * 1e6,
     }
 
 
-def floor() -> Metrics:
-    """Execute by blocking calls."""
-
-    async def main(info: dict[str, Any]) -> Metrics:
-        client = FloorClient(info)
-        client.wait_for_ready()
-
-        async def execute(code: str) -> None:
-            client.execute(code)
-
-        try:
-            return await measure(execute)
-        finally:
-            client.close()
-
-    with running_ipykernel("tcp") as info:
-        return asyncio.run(main(info))
-
-
-def floor_loop() -> Metrics:
+async def floor_loop(code: str, client: FloorLoopClient) -> Metrics:
     """Execute from an asyncio loop."""
-
-    async def main(info: dict[str, Any]) -> Metrics:
-        client = FloorLoopClient(info)
-        try:
-            return await measure(client.execute)
-        finally:
-            client.close()
-
-    with running_ipykernel("tcp") as info:
-        return asyncio.run(main(info))
+    return await measure(code, client.execute)
 
 
-def ours(backend: str) -> Metrics:
-    """Execute by ``await client.execute("1")``."""
-    import anyio
-
-    from kernel_mgmt import KernelClient
-
-    async def main(info: dict[str, Any]) -> Metrics:
-        async with KernelClient(cast("ConnectionInfo", info)) as client:
-            await client.wait_for_ready(timeout=30)
-            # A request is awaitable, and not a coroutine.
-            return await measure(client.execute)
-
-    with running_ipykernel("tcp") as info:
-        return anyio.run(main, info, backend=backend)
+async def ours(code: str, client: KernelClient) -> Metrics:
+    """Execute by ``await client.execute(code)``; a request is awaitable, and not a coroutine."""
+    return await measure(code, client.execute)
 
 
-def jupyter_client() -> Metrics:
+async def jupyter_client(code: str, client: AsyncKernelClient) -> Metrics:
     """Execute by ``AsyncKernelClient``."""
-    from ._jupyter_client import connected_client, execute
+    from ._jupyter_client import execute
 
-    async def main(info: dict[str, Any]) -> Metrics:
-        async with connected_client(info) as client:
-            return await measure(partial(execute, client))
-
-    with running_ipykernel("tcp") as info:
-        return asyncio.run(main(info))
+    return await measure(code, partial(execute, client))
 
 
+def _peers(kernel: Kernel, code: str) -> dict[str, Peer]:
+    return {
+        FLOOR: partial(with_floor, kernel, partial(floor, code)),
+        FLOOR_LOOP: partial(with_floor_loop, kernel, partial(floor_loop, code)),
+        OURS: partial(with_ours, kernel, "asyncio", partial(ours, code)),
+        OURS_TRIO: partial(with_ours, kernel, "trio", partial(ours, code)),
+        JUPYTER_CLIENT: partial(with_jupyter_client, kernel, partial(jupyter_client, code)),
+    }
+
+
+CPU = "CPU of the client for an execute"
+MEDIAN = "execute, median"
 SCENARIO = Scenario(
-    summary="executing `1` in an ipykernel",
+    summary="executing `1` in an ipykernel, and nothing in a fake kernel",
     cases=(
         Case(
             "tcp",
-            {
-                FLOOR: floor,
-                FLOOR_LOOP: floor_loop,
-                OURS: partial(ours, "asyncio"),
-                OURS_TRIO: partial(ours, "trio"),
-                JUPYTER_CLIENT: jupyter_client,
-            },
+            _peers(ipykernel, "1"),
             (
                 Row(
                     "cpu_us",
-                    "CPU of the client for an execute",
+                    CPU,
                     "µs",
                     (at_most_times(0.6, JUPYTER_CLIENT), at_most_times(1.15, FLOOR_LOOP)),
                 ),
-                Row("p50_ms", "execute, median", "ms", (at_most_times(1.03, FLOOR),)),
+                Row("p50_ms", MEDIAN, "ms", (at_most_times(1.03, FLOOR),)),
                 Row("p95_ms", "execute, 95th percentile", "ms", (at_most_times(1.1, FLOOR),)),
+            ),
+        ),
+        Case(
+            "fake kernel",
+            _peers(fake_kernel, "0"),
+            (
+                Row("cpu_us", CPU, "µs", (at_most_times(0.6, JUPYTER_CLIENT),)),
+                Row(
+                    "p50_ms",
+                    MEDIAN,
+                    "ms",
+                    (at_most_times(0.65, JUPYTER_CLIENT), at_most_times(1.25, FLOOR_LOOP)),
+                ),
             ),
         ),
     ),

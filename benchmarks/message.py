@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from time import thread_time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ._fake_kernel import TEXT
-from ._floor import FloorClient, make_connection_info, spawned_kernel, write_connection_file
+from ._floor import FloorClient, Take
 from ._floor_loop import FloorLoopClient
 from ._model import (
     FLOOR,
     FLOOR_LOOP,
     JUPYTER_CLIENT,
     OURS,
+    OURS_HANDLER,
     OURS_TRIO,
     Case,
     Metrics,
@@ -26,21 +24,15 @@ from ._model import (
     at_most,
     at_most_times,
 )
+from ._peers import fake_kernel, with_floor, with_floor_loop, with_jupyter_client, with_ours
 
 if TYPE_CHECKING:
-    from kernel_mgmt import ConnectionInfo, KernelClient, Message
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+
+    from kernel_mgmt import KernelClient, Message
 
 WARM_UP = 500
 MESSAGES = 20_000
-
-
-@contextmanager
-def fake_kernel() -> Generator[dict[str, Any]]:
-    """Start the fake kernel, and give its connection info."""
-    info = make_connection_info("tcp")
-    file = write_connection_file(info)
-    with spawned_kernel([sys.executable, "-m", "benchmarks._fake_kernel", str(file)], file):
-        yield info
 
 
 def check(text: list[str], count: int) -> None:
@@ -49,99 +41,77 @@ def check(text: list[str], count: int) -> None:
         raise AssertionError(f"{len(text)} of {count} messages arrived")
 
 
-def metrics(started: float) -> Metrics:
+def metrics(started: float, text: list[str]) -> Metrics:
     """Return the time of this thread since ``started``, for each message."""
-    return {"us": (thread_time() - started) / MESSAGES * 1e6}
-
-
-def floor() -> Metrics:
-    """Read by blocking calls."""
-    with fake_kernel() as info:
-        client = FloorClient(info)
-        client.wait_for_ready()
-        client.execute(str(WARM_UP))
-        text: list[str] = []
-        started = thread_time()
-        client.execute(str(MESSAGES), text)
-        result = metrics(started)
-        check(text, MESSAGES)
-        client.close()
-        return result
-
-
-async def measure(execute: Callable[[str, list[str]], Awaitable[None]]) -> Metrics:
-    """Execute twice, and return the metrics of the second time."""
-    await execute(str(WARM_UP), [])
-    text: list[str] = []
-    started = thread_time()
-    await execute(str(MESSAGES), text)
-    result = metrics(started)
+    result = {"us": (thread_time() - started) / MESSAGES * 1e6}
     check(text, MESSAGES)
     return result
 
 
-def floor_loop() -> Metrics:
+def taking(text: list[str]) -> Take:
+    """Return a function that takes the text of streams."""
+
+    def take(kind: str, content: dict[str, Any], buffers: Sequence[Any]) -> None:
+        if kind == "stream":
+            text.append(content["text"])
+
+    return take
+
+
+def floor(client: FloorClient) -> Metrics:
+    """Read by blocking calls."""
+    client.execute(str(WARM_UP))
+    text: list[str] = []
+    started = thread_time()
+    client.execute(str(MESSAGES), taking(text))
+    return metrics(started, text)
+
+
+async def measure(execute: Callable[[str, Take], Awaitable[None]]) -> Metrics:
+    """Execute twice, and return the metrics of the second time."""
+    await execute(str(WARM_UP), taking([]))
+    text: list[str] = []
+    started = thread_time()
+    await execute(str(MESSAGES), taking(text))
+    return metrics(started, text)
+
+
+async def floor_loop(client: FloorLoopClient) -> Metrics:
     """Read from an asyncio loop."""
-
-    async def main(info: dict[str, Any]) -> Metrics:
-        client = FloorLoopClient(info)
-        try:
-            return await measure(client.execute)
-        finally:
-            client.close()
-
-    with fake_kernel() as info:
-        return asyncio.run(main(info))
+    return await measure(client.execute)
 
 
-def jupyter_client() -> Metrics:
+async def jupyter_client(client: AsyncKernelClient) -> Metrics:
     """Read by ``AsyncKernelClient.get_iopub_msg``."""
-    from ._jupyter_client import connected_client, execute
+    from ._jupyter_client import execute
 
-    async def main(info: dict[str, Any]) -> Metrics:
-        async with connected_client(info) as client:
-            return await measure(partial(execute, client))
-
-    with fake_kernel() as info:
-        return asyncio.run(main(info))
+    return await measure(partial(execute, client))
 
 
-async def iterate(client: KernelClient, code: str, text: list[str]) -> None:
+async def iterated(client: KernelClient) -> Metrics:
     """Read by ``async for``."""
-    request = client.execute(code)
-    async for message in request:
-        if message.msg_type == "stream":
-            text.append(message.content["text"])
-    await request
+
+    async def execute(code: str, take: Take) -> None:
+        request = client.execute(code)
+        async for message in request:
+            take(message.msg_type, message.content, ())
+        await request
+
+    return await measure(execute)
 
 
-async def handle(client: KernelClient, code: str, text: list[str]) -> None:
+async def handled(client: KernelClient) -> Metrics:
     """Read by a handler."""
 
-    def take(message: Message) -> None:
-        if message.msg_type == "stream":
-            text.append(message.content["text"])
+    async def execute(code: str, take: Take) -> None:
+        def handle(message: Message) -> None:
+            take(message.msg_type, message.content, ())
 
-    client.add_handler(take, "iopub")
-    await client.execute(code)
-    client.remove_handler(take)
+        client.add_handler(handle)
+        await client.execute(code)
+        client.remove_handler(handle)
 
-
-def ours(
-    backend: str, execute: Callable[[KernelClient, str, list[str]], Awaitable[None]]
-) -> Metrics:
-    """Read by a ``KernelClient``."""
-    import anyio
-
-    from kernel_mgmt import KernelClient
-
-    async def main(info: dict[str, Any]) -> Metrics:
-        async with KernelClient(cast("ConnectionInfo", info)) as client:
-            await client.wait_for_ready(timeout=30)
-            return await measure(partial(execute, client))
-
-    with fake_kernel() as info:
-        return anyio.run(main, info, backend=backend)
+    return await measure(execute)
 
 
 SCENARIO = Scenario(
@@ -150,12 +120,12 @@ SCENARIO = Scenario(
         Case(
             "tcp",
             {
-                FLOOR: floor,
-                FLOOR_LOOP: floor_loop,
-                OURS: partial(ours, "asyncio", iterate),
-                "kernel_mgmt handler": partial(ours, "asyncio", handle),
-                OURS_TRIO: partial(ours, "trio", iterate),
-                JUPYTER_CLIENT: jupyter_client,
+                FLOOR: partial(with_floor, fake_kernel, floor),
+                FLOOR_LOOP: partial(with_floor_loop, fake_kernel, floor_loop),
+                OURS: partial(with_ours, fake_kernel, "asyncio", iterated),
+                OURS_HANDLER: partial(with_ours, fake_kernel, "asyncio", handled),
+                OURS_TRIO: partial(with_ours, fake_kernel, "trio", iterated),
+                JUPYTER_CLIENT: partial(with_jupyter_client, fake_kernel, jupyter_client),
             },
             (
                 Row(
@@ -164,7 +134,7 @@ SCENARIO = Scenario(
                     "µs",
                     (
                         at_most(15),
-                        at_most(15, peer="kernel_mgmt handler"),
+                        at_most(15, peer=OURS_HANDLER),
                         at_most_times(1.8, FLOOR),
                         at_most_times(0.2, JUPYTER_CLIENT),
                     ),

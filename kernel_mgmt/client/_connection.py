@@ -253,7 +253,8 @@ class Connection:
         assert self._loop is not None
         while transport is self._transport and self.failure is None:
             transport.send("hb", [b"ping"])
-            await self._loop.wait([], interval)
+            # The clients of a process beat together, so that it is woken once for all of them.
+            await self._loop.wait([], interval - monotonic() % interval)
 
     async def _watch_for_death(
         self, transport: TransportABC, manager: KernelManagerABC | None

@@ -152,6 +152,8 @@ class ZMQTransport(TransportABC):
         drains: dict[int, Drain] = {
             _descriptor(socket): partial(self._drain, channel, socket)
             for channel, socket in self._sockets.items()
+            # An echo may wait until the next heartbeat is sent, which saves a wake for each.
+            if channel != "hb"
         }
         self._iopub = _descriptor(self._sockets["iopub"])
         if self._curve is not None:
