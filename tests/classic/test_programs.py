@@ -253,6 +253,7 @@ async def main():
     while not await kernels.is_alive(kernel_id):
         await asyncio.sleep(0.01)
     # Not only for the process: jupyter_client cannot end a kernel that it is starting again.
+    await kernels.get_kernel(kernel_id).ready
     await client.wait_for_ready(timeout=60)
     print("alive again")
     client.stop_channels()
