@@ -27,12 +27,16 @@ LAUNCHERS: dict[str, Callable[..., SubprocessLauncher]] = {
 
 
 class FakeProvider(KernelProviderBase):
-    """Offers fake kernels over tcp, ipc, and tcp after a handshake, with some switches."""
+    """Offers fake kernels over tcp, ipc, and tcp after a handshake, with some switches.
+
+    :ivar launched: how to reach each kernel that it has launched
+    """
 
     id = "fake"
 
     def __init__(self, *switches: str) -> None:
         self.switches = switches
+        self.launched: list[ConnectionInfo] = []
 
     def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
         for transport in LAUNCHERS:
@@ -47,4 +51,6 @@ class FakeProvider(KernelProviderBase):
         options: LaunchOptions | None = None,
     ) -> tuple[ConnectionInfo, KernelManagerABC]:
         argv = fake_kernel_argv("--handshake", "dealer", *self.switches)
-        return await LAUNCHERS[name](argv, options=options).launch()
+        connection_info, manager = await LAUNCHERS[name](argv, options=options).launch()
+        self.launched.append(connection_info)
+        return connection_info, manager

@@ -34,8 +34,10 @@ from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt_pyimport import IPykernelProvider
 from kernel_mgmt_spec import KernelSpecProvider
 from kernel_mgmt_subprocess import SubprocessKernelLauncher
+from kernel_mgmt_subprocess._connection_file import ports_of
 
 from .conftest import left_behind
+from .fake_provider import FakeProvider
 
 pytestmark = pytest.mark.anyio
 
@@ -367,6 +369,33 @@ async def test_a_kernel_that_finds_its_port_taken_is_launched_again(
             reply = await client.execute("result 1")
 
     assert reply.content["status"] == "ok"
+    assert left_behind(runtime_dir) == []
+
+
+async def test_a_kernel_that_finds_its_port_taken_is_launched_on_other_ports(
+    runtime_dir: Path, tmp_path: Path
+) -> None:
+    provider = FakeProvider("--fail-starts", "2", str(tmp_path / "counter"))
+
+    with anyio.fail_after(30):
+        async with run_kernel_async("fake/tcp", finder=KernelFinder([provider])) as client:
+            connection_info = client.connection_info
+
+    assert len(provider.launched) == 3
+    assert len({tuple(ports_of(each)) for each in provider.launched}) == 3
+    assert provider.launched[-1] == connection_info
+    assert left_behind(runtime_dir) == []
+
+
+async def test_a_kernel_that_finds_its_ports_taken_each_time_is_given_up(
+    runtime_dir: Path, tmp_path: Path
+) -> None:
+    provider = FakeProvider("--fail-starts", "99", str(tmp_path / "counter"))
+
+    with anyio.fail_after(30), pytest.raises(KernelLaunchError, match="Address already in use"):
+        await start_kernel_async("fake/tcp", finder=KernelFinder([provider]))
+
+    assert len(provider.launched) == 3
     assert left_behind(runtime_dir) == []
 
 
