@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kernel_mgmt.discovery import KernelFinder
     from kernel_mgmt.types import KernelAttributes
 
-__all__ = ("NATIVE_KERNEL_NAME", "find_kernel_type", "find_kernel_type_async", "plain_name")
+__all__ = ("NATIVE_KERNEL_NAME", "find_kernel_type", "find_name_async", "plain_name")
 
 NATIVE_KERNEL_NAME = "python3"
 
@@ -37,14 +37,22 @@ def find_kernel_type(finder: KernelFinder, name: str) -> tuple[str, KernelAttrib
     raise failures[0]
 
 
-async def find_kernel_type_async(finder: KernelFinder, name: str) -> tuple[str, KernelAttributes]:
-    """Return the name of the kernel type that is meant, as :func:`find_kernel_type` does."""
+async def find_name_async(finder: KernelFinder, name: str) -> str:
+    """Return the name of the kernel type that is meant; it is looked up only if it may be several.
+
+    :raises KernelManagementError: as ``finder.get_async`` does
+    """
+    candidates = _candidates(name)
+    if len(candidates) == 1:
+        return name
     failures: list[KernelManagementError] = []
-    for candidate in _candidates(name):
+    for candidate in candidates:
         try:
-            return candidate, await finder.get_async(candidate)
+            await finder.get_async(candidate)
         except KernelManagementError as error:
             failures.append(error)
+        else:
+            return candidate
     raise failures[0]
 
 

@@ -15,10 +15,9 @@ from kernel_mgmt.exceptions import KernelStateError
 from kernel_mgmt.kernel import Kernel
 
 from ._client import KernelClient
-from ._kernel_spec import KernelSpec
 from ._launch import StartKeywords, given_place, launch_options
 from ._managed import ManagedKernel, ManagerSettings
-from ._names import find_kernel_type_async
+from ._names import find_name_async
 from ._ready import Ready
 
 if TYPE_CHECKING:
@@ -67,9 +66,10 @@ class KernelOperations(ManagedKernel[AnyClient]):
         if not self.owns_kernel:
             return "dead"
         if self._kernel is None:
-            # A start that still looks for the kernel type.
+            # Starts that look for the kernel type; one may have found it by the time it ends.
             for task in tuple(self._starts):
                 await self._break_off(task)
+        if self._kernel is None:
             return "dead"
         return await self._begin(partial(self._shutdown, self._kernel, now)).result()
 
@@ -192,17 +192,13 @@ class KernelOperations(ManagedKernel[AnyClient]):
         return outcome.stage
 
     async def _find_kernel(self) -> Kernel:
-        spec = self._kernel_spec
-        if spec is None or spec.asked_for != self.kernel_name:
-            kernel_type, attributes = await find_kernel_type_async(self._finder, self.kernel_name)
-            self._kernel_spec = KernelSpec.of(kernel_type, attributes, self.kernel_name)
-        assert self._kernel_spec is not None
+        kernel_type = await find_name_async(self._finder, self.kernel_name)
         kernel = self._kernel
         # One that is told where to listen is told so again, which is for a first launch only.
         if kernel is not None and kernel.state == "dead" and self._place is not None:
             kernel = None
-        if kernel is None or kernel.kernel_type != self._kernel_spec.name:
-            kernel = self._kernel = self._make_kernel(self._kernel_spec.name)
+        if kernel is None or kernel.kernel_type != kernel_type:
+            kernel = self._kernel = self._make_kernel(kernel_type)
         else:
             self._apply(kernel)
         return kernel

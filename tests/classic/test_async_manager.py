@@ -17,6 +17,7 @@ import zmq
 from kernel_mgmt import (
     KernelFinder,
     KernelLaunchError,
+    KernelStateError,
     LaunchOptionError,
     NoSuchKernelError,
 )
@@ -391,6 +392,29 @@ async def test_a_shutdown_breaks_off_a_start(make: Make) -> None:
 
     assert len(errors) == 1
     assert not await provider.managers[0].is_alive()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_shutdown_breaks_off_a_start_that_has_hardly_begun(turns: int, make: Make) -> None:
+    provider = LivesProvider(["--slow-start", "60"])
+    manager = make(provider)
+    begun = anyio.Event()
+
+    async def start() -> None:
+        begun.set()
+        with pytest.raises(KernelStateError):
+            await manager.start_kernel()
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(start)
+            await begun.wait()
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
+            await manager.shutdown_kernel()
+
+    assert manager.execution_state == "dead"
+    assert not [each for each in provider.managers if await each.is_alive()]
 
 
 # In jupyter_client the start succeeds, and nobody ever says why the kernel is not there.
