@@ -152,6 +152,27 @@ async def test_a_reply_that_came_before_it_was_awaited_is_given_once(
     assert not await client.shell_channel.msg_ready()
 
 
+async def test_one_that_fetches_takes_no_reply_that_another_waits_for(
+    start_client: StartFake,
+) -> None:
+    client = await start_client()
+    asked: list[str] = []
+    fetched: list[str] = []
+
+    async def fetch() -> None:
+        fetched.append((await client.get_shell_msg(timeout=30))["parent_header"]["msg_id"])
+
+    # Either of the two may be the first to learn of the reply, each time anew.
+    for _ in range(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fetch)
+            await anyio.wait_all_tasks_blocked()
+            await client.execute("result 1", reply=True, timeout=30)
+            asked.append(client.is_complete("1"))
+
+    assert fetched == asked
+
+
 async def test_a_reply_that_comes_too_late_may_still_be_fetched(start_client: StartFake) -> None:
     client = await start_client()
 

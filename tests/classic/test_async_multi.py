@@ -340,6 +340,26 @@ async def test_a_pending_kernel_is_ended_before_it_is_ready(launched: bool, make
     assert len(provider.managers) == launched
 
 
+async def test_pending_kernels_that_are_ended_at_once_leave_nothing(make: Make) -> None:
+    provider = LivesProvider(["--slow-start", "60"])
+    kernels = make(provider, use_pending_kernels=True)
+
+    with anyio.fail_after(60):
+        managers: list[AsyncKernelManager] = []
+        for _ in range(10):
+            kernel_id = await kernels.start_kernel()
+            managers.append(kernels.get_kernel(kernel_id))
+            await kernels.shutdown_kernel(kernel_id)
+            # Trio begins either of the two first, each time anew.
+            await anyio.lowlevel.checkpoint()
+        while len(kernels):
+            await anyio.sleep(0.001)
+        await anyio.wait_all_tasks_blocked()
+
+    assert {manager.execution_state for manager in managers} == {"dead"}
+    assert not [each for each in provider.managers if await each.is_alive()]
+
+
 # Kernels of other programs
 
 

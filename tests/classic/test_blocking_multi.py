@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from kernel_mgmt import DuplicateKernelError, KernelFinder, KernelLaunchError
-from kernel_mgmt.classic import AsyncMultiKernelManager, MultiKernelManager
+from kernel_mgmt.classic import AsyncMultiKernelManager, KernelManager, MultiKernelManager
 from kernel_mgmt_pyimport import IPykernelProvider
 from tests.lives_provider import LivesProvider
 
@@ -102,6 +102,23 @@ def test_what_is_done_with_one_kernel_reaches_its_manager(make: Make) -> None:
     assert kernels.list_kernel_ids() == []
     with pytest.raises(KeyError):
         kernels.shutdown_kernel(other)
+
+
+def test_an_id_is_had_once_also_of_two_threads_at_once(make: Make) -> None:
+    both = threading.Barrier(2)
+
+    def make_manager(**settings: Any) -> KernelManager:
+        both.wait(30)
+        return KernelManager(**settings)
+
+    kernels = make(kernel_manager_factory=make_manager)
+
+    with ThreadPoolExecutor(2) as threads:
+        starts = [threads.submit(kernels.start_kernel, kernel_id="mine") for _ in range(2)]
+    errors = [type(start.exception()) for start in starts]
+
+    assert sorted(errors, key=str) == [type(None), DuplicateKernelError]
+    assert kernels.list_kernel_ids() == ["mine"]
 
 
 def test_a_start_that_fails_leaves_no_kernel_and_no_id(make: Make) -> None:
