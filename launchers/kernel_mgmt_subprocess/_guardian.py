@@ -27,7 +27,8 @@ _SECONDS_TO_TELL = 1.0
 # it. So the guardian is at first a shell that waits at a gate, and a program of a moment needs no more
 # of it. The gate opens after so long, when the guardian has much to read, or with the owner's end.
 _SHELL = "/bin/sh"
-_WAIT_AT_GATE = 'read -r _ <&3; exec "$@" 3<&-'
+# The wait always fails, which would end a shell that is told to end where anything does.
+_WAIT_AT_GATE = 'read -r _ <&3 || :; exec "$@" 3<&-'
 _SECONDS_AT_GATE = 1.0
 _BYTES_AT_GATE = 1 << 16
 # What a message takes of the channel besides (bytes, measured).
@@ -87,10 +88,13 @@ class Guardian:
     """Holds the guardian of this program: a process that is there as long as there are kernels.
 
     Everything that it was told is kept, so that it can be replaced if it dies.
+
+    :param shell: what waits at the gate, if it is there
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shell: str = _SHELL) -> None:
         self._owner = os.getpid()
+        self._shell = shell
         self._keys = count()
         self._told: dict[str, list[bytes]] = {}
         self._to_do: deque[tuple[str, bytes | None]] = deque()
@@ -169,7 +173,7 @@ class Guardian:
         with ours, theirs, gate, their_gate:
             _time_out(their_gate, _SECONDS_AT_GATE)
             try:
-                self._pid = _spawn(theirs.fileno(), their_gate.fileno())
+                self._pid = _spawn(theirs.fileno(), their_gate.fileno(), self._shell)
             except (OSError, NotImplementedError) as error:
                 _warn(error)
                 return
@@ -238,12 +242,12 @@ def _time_out(their_gate: socket.socket, seconds: float) -> None:
     their_gate.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
 
 
-def _spawn(channel: int, gate: int) -> int:
+def _spawn(channel: int, gate: int, shell: str) -> int:
     environment = {name: value for name, value in os.environ.items() if name != KERNEL_ID_VARIABLE}
     directory, owner = os.path.dirname(__file__), str(os.getpid())
     argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, directory, owner]
-    if os.access(_SHELL, os.X_OK):
-        argv = [_SHELL, "-c", _WAIT_AT_GATE, "guardian", *argv]
+    if os.access(shell, os.X_OK):
+        argv = [shell, "-c", _WAIT_AT_GATE, "guardian", *argv]
     # Either may be where the other is to be.
     spare = max(channel, gate, 3) + 1
     return os.posix_spawn(

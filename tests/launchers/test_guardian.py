@@ -470,6 +470,23 @@ except KernelLaunchError:
     await nothing_is_left(runtime_dir)
 
 
+async def test_a_guardian_comes_up_though_shells_end_where_anything_fails(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.do(
+        """
+import os
+from kernel_mgmt_subprocess import _guardian
+os.environ["SHELLOPTS"] = "errexit"
+_guardian._guardian = _guardian.Guardian(shell="/bin/bash")
+"""
+    )
+    owner.launch_script(SLEEP)
+    owner.kill()
+
+    await nothing_is_left(runtime_dir)
+
+
 async def test_launches_in_many_threads_share_one_guardian(owner: Owner, runtime_dir: Path) -> None:
     owner.do(
         f"""
