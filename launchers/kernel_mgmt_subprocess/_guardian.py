@@ -9,7 +9,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from itertools import count
 from signal import SIGKILL, valid_signals
@@ -168,19 +168,22 @@ class Guardian:
     def _start(self) -> None:
         if not hasattr(os, "posix_spawn") or not sys.executable or hasattr(sys, "frozen"):
             return
-        ours, theirs = socket.socketpair()
-        gate, their_gate = socket.socketpair()
-        with ours, theirs, gate, their_gate:
-            _time_out(their_gate, _SECONDS_AT_GATE)
-            try:
-                self._pid = _spawn(theirs.fileno(), their_gate.fileno(), self._shell)
-            except (OSError, NotImplementedError) as error:
-                _warn(error)
-                return
-            self._channel, self._gate, self._unread = ours.detach(), gate.detach(), 0
+        try:
+            self._spawn_at_gate()
+        except (OSError, NotImplementedError) as error:
+            _warn(error)
+            return
         if not self._send(b"".join(message for told in self._told.values() for message in told)):
             self._stop()
             _warn("its guardian has ended at once")
+
+    def _spawn_at_gate(self) -> None:
+        with ExitStack() as stack:
+            ours, theirs = map(stack.enter_context, socket.socketpair())
+            gate, their_gate = map(stack.enter_context, socket.socketpair())
+            _time_out(their_gate, _SECONDS_AT_GATE)
+            self._pid = _spawn(theirs.fileno(), their_gate.fileno(), self._shell)
+            self._channel, self._gate, self._unread = ours.detach(), gate.detach(), 0
 
     def _send(self, messages: bytes) -> bool:
         if self._channel < 0:

@@ -487,6 +487,32 @@ _guardian._guardian = _guardian.Guardian(shell="/bin/bash")
     await nothing_is_left(runtime_dir)
 
 
+async def test_a_launch_without_a_descriptor_to_spare_leaves_no_guardian(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    failed = owner.do(
+        f"""
+import resource
+from kernel_mgmt import KernelLaunchError
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+async def fail():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        await SubprocessKernelLauncher([{sys.executable!r}], runtime_dir=RUNTIME_DIR).launch()
+    except KernelLaunchError:
+        return True
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+answer = anyio.run(fail, backend=BACKEND)
+"""
+    )
+    owner.launch_script(SLEEP)
+    owner.do("managers[0].kill_now(seconds_to_block=20)")
+
+    assert failed
+    assert processes() == [owner.popen.pid]
+
+
 async def test_launches_in_many_threads_share_one_guardian(owner: Owner, runtime_dir: Path) -> None:
     owner.do(
         f"""
