@@ -112,6 +112,7 @@ class SubprocessLauncher(KernelLauncherABC):
         self._held_ports: list[socket.socket] = []
         self._win_interrupt_evt: int | None = None
         self._undo = ExitStack()
+        self._is_launching = False
 
     async def launch(self) -> tuple[ConnectionInfo, KernelManager]:
         """Start the kernel.
@@ -119,13 +120,13 @@ class SubprocessLauncher(KernelLauncherABC):
         It takes three steps, between which the event loop turns to other work for a moment.
 
         :raises LaunchOptionError: if an option cannot be had from this launcher
-        :raises KernelLaunchError: if the kernel cannot be started
+        :raises KernelLaunchError: if the kernel cannot be started, or another launch is under way
         """
         from anyio import sleep
         from anyio.lowlevel import checkpoint
 
         self._check()
-        with self._undo:
+        with self._launching(), self._undo:
             self.runtime_dir = self._make_runtime_dir()
             self._guard = this_guardian().guard(self.kernel_id)
             self._undo.callback(self._guard.release)
@@ -283,7 +284,18 @@ class SubprocessLauncher(KernelLauncherABC):
     def _address(self) -> str:
         """Return what the connection info has as ``ip``, once there are ports."""
 
+    @contextmanager
+    def _launching(self) -> Generator[None]:
+        self._is_launching = True
+        try:
+            yield
+        finally:
+            self._is_launching = False
+
     def _check(self) -> None:
+        if self._is_launching:
+            reason = "The launcher is starting a kernel already; make one launcher for each kernel"
+            raise KernelLaunchError(reason, argv=self.kernel_cmd)
         wanted = self.options.transport
         if wanted not in ("auto", self.transport):
             reason = f"{type(self).__name__} speaks {self.transport}, not {wanted}"

@@ -371,6 +371,27 @@ async def test_another_transport_than_that_of_the_launcher_is_refused(
         await launcher_class(SLEEP, options=options, runtime_dir=runtime_dir).launch()
 
 
+async def test_a_launcher_that_is_launching_refuses_to_launch_another(
+    launcher_class: Launcher, runtime_dir: Path
+) -> None:
+    launcher = launcher_class(NOTHING, runtime_dir=runtime_dir)
+    outcomes: list[object] = []
+
+    async def try_to_run() -> None:
+        try:
+            outcomes.append(await run(launcher))
+        except KernelLaunchError as error:
+            outcomes.append(error.reason)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(try_to_run)
+        tasks.start_soon(try_to_run)
+
+    reason = "The launcher is starting a kernel already; make one launcher for each kernel"
+    assert outcomes == [reason, ""]
+    assert os.listdir(runtime_dir) == []
+
+
 async def test_a_launcher_may_launch_again_when_its_kernel_is_gone(
     launcher_class: Launcher, runtime_dir: Path
 ) -> None:
