@@ -160,6 +160,7 @@ class SubprocessLauncher(KernelLauncherABC):
         self._guard.remove_files_at_end([path])
         with self._file_errors_in("The connection file cannot be written", path):
             write_connection_file(path, connection_info)
+        self._undo.callback(remove_files, [path])
         return path, connection_info
 
     @abstractmethod

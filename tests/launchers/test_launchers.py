@@ -392,6 +392,23 @@ async def test_a_launcher_that_is_launching_refuses_to_launch_another(
     assert os.listdir(runtime_dir) == []
 
 
+@pytest.mark.parametrize("step", ["make_connection_file", "files_to_cleanup"])
+async def test_a_step_that_fails_leaves_no_connection_file(
+    launcher_class: Launcher, step: str, runtime_dir: Path
+) -> None:
+    original = getattr(launcher_class, step)
+
+    def fail(*arguments: Any) -> None:
+        original(*arguments)
+        raise RuntimeError("the step has failed")
+
+    failing: Any = type("Failing", (launcher_class,), {step: fail})
+    with pytest.raises(RuntimeError, match="has failed"):
+        await failing(SLEEP, runtime_dir=runtime_dir).launch()
+
+    assert os.listdir(runtime_dir) == []
+
+
 async def test_a_launcher_may_launch_again_when_its_kernel_is_gone(
     launcher_class: Launcher, runtime_dir: Path
 ) -> None:
