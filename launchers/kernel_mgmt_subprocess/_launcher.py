@@ -28,7 +28,7 @@ from kernel_mgmt.records import (
 )
 from kernel_mgmt.types import ConnectionInfo, LaunchOptions, LaunchParams, ResourceLimits
 
-from ._carriers import KERNEL_ID_VARIABLE
+from ._carriers import KERNEL_ID_VARIABLE, kill_carriers
 from ._connection_file import check_connection_info, new_connection_info, write_connection_file
 from ._files import open_new_file, remove_files, way_out
 from ._guardian import this_guardian
@@ -217,6 +217,8 @@ class SubprocessLauncher(KernelLauncherABC):
         # Hidden, or Jupyter's programs take it for the connection file if told a part of the id.
         log_file = os.path.join(self.runtime_dir, f".kernel-{self.kernel_id}.log")
         popen = self._spawn(popen_kwargs, log_file)
+        # It may have started others, in sessions of their own.
+        self._undo.callback(kill_carriers, self.kernel_id)
         self._undo.callback(end_process, popen)
         logger.debug("Kernel %s is process %d", self.kernel_id, popen.pid)
         with self._errors_in("The limits of the kernel cannot be set"):

@@ -24,6 +24,7 @@ from kernel_mgmt_subprocess import (
     SubprocessIPCKernelLauncher,
     SubprocessKernelLauncher,
 )
+from kernel_mgmt_subprocess._carriers import find_carriers
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +32,17 @@ Launcher: TypeAlias = type[SubprocessKernelLauncher] | type[SubprocessIPCKernelL
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 NOTHING = [sys.executable, "-S", "-c", ""]
+START_ELSEWHERE = [
+    sys.executable,
+    "-S",
+    "-c",
+    f"""
+import subprocess, time
+subprocess.Popen({SLEEP!r}, start_new_session=True)
+print(flush=True)
+time.sleep(60)
+""",
+]
 PRINT_ARGUMENTS = [sys.executable, "-S", "-c", "import sys; print(sys.argv[1:])"]
 PRINT_SIGNALS = [
     sys.executable,
@@ -407,6 +419,33 @@ async def test_a_step_that_fails_leaves_no_connection_file(
         await failing(SLEEP, runtime_dir=runtime_dir).launch()
 
     assert os.listdir(runtime_dir) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in Linux' /proc")
+async def test_a_launch_that_fails_late_ends_what_the_kernel_has_started_elsewhere(
+    launcher_class: Launcher, kernel_id: str, runtime_dir: Path
+) -> None:
+    reader, writer = os.pipe()
+
+    def tell_start(launcher: Any, connection_file: str) -> dict[str, Any]:
+        return {**build_popen_kwargs(launcher, connection_file), "stdout": writer}
+
+    def fail(*_: Any) -> None:
+        os.read(reader, 1)
+        raise RuntimeError("the launch has failed")
+
+    build_popen_kwargs: Any = launcher_class.build_popen_kwargs
+    steps = {"build_popen_kwargs": tell_start, "_hold": fail}
+    failing: Any = type("Failing", (launcher_class,), steps)
+    options = LaunchOptions(kernel_id=kernel_id)
+    with pytest.raises(RuntimeError, match="has failed"):
+        await failing(START_ELSEWHERE, options=options, runtime_dir=runtime_dir).launch()
+    os.close(reader)
+    os.close(writer)
+
+    with anyio.fail_after(20):
+        while list(find_carriers(kernel_id)):
+            await anyio.sleep(0.005)
 
 
 async def test_a_launcher_may_launch_again_when_its_kernel_is_gone(
