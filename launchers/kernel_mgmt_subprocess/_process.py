@@ -80,14 +80,17 @@ class KernelProcess:
         descriptor = self._end_descriptor()
         if descriptor is None:
             return
-        from anyio import to_thread, wait_readable
+        from anyio import CapacityLimiter, to_thread, wait_readable
 
         try:
             ended = self.has_ended()
             while not ended:
                 await wait_readable(descriptor)
-                # In a thread, since it looks through all processes of the machine.
-                ended = await to_thread.run_sync(self.has_ended, abandon_on_cancel=True)
+                # In a thread, since it looks through all processes of the machine. All threads that
+                # the event loop lends may be waiting for this very end, hence the limiter.
+                ended = await to_thread.run_sync(
+                    self.has_ended, abandon_on_cancel=True, limiter=CapacityLimiter(1)
+                )
         finally:
             descriptor.close()
 

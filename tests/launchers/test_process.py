@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import anyio
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 
 from kernel_mgmt.types import ExitStatus
 from kernel_mgmt_subprocess._exit_watch import ExitWatch, PidfdWatch, ThreadWatch, watch_exit
@@ -65,6 +66,19 @@ async def test_many_may_wait_and_one_may_give_up(start: Callable[[str], KernelPr
 
     assert not had_ended
     assert process.exit_status == ExitStatus(signal=signal.SIGKILL)
+
+
+async def test_the_end_is_noticed_though_all_worker_threads_are_busy(
+    start: Callable[[str], KernelProcess],
+) -> None:
+    process = start("")
+    threads = current_default_thread_limiter()
+    for _ in range(int(threads.total_tokens)):
+        threads.acquire_on_behalf_of_nowait(object())
+    with anyio.fail_after(20):
+        await process.wait()
+
+    assert process.exit_status == ExitStatus(code=0)
 
 
 async def test_the_end_can_be_awaited_without_an_event_loop(
