@@ -47,19 +47,27 @@ def check_connection_info(connection_info: ConnectionInfo, transport: str, encry
     :param encryption: what the options of the launch say of it
     :raises LaunchOptionError: if it lacks something, or fits neither the transport nor the options
     """
-    missing = [name for name in (*PORT_NAMES, "ip", "key") if not connection_info.get(name)]
+    needed = (*PORT_NAMES, "transport", "ip", "key")
+    missing = [name for name in needed if not connection_info.get(name)]
+    wrong = [name for name in PORT_NAMES if not _is_port(connection_info.get(name))]
     encrypted = "curve_secretkey" in connection_info
     reason = None
-    if connection_info["transport"] != transport:
-        reason = f"it is for {connection_info['transport']}, and the launch for {transport}"
-    elif missing:
+    if missing:
         reason = f"it has no {', '.join(missing)}"
+    elif connection_info["transport"] != transport:
+        reason = f"it is for {connection_info['transport']}, and the launch for {transport}"
+    elif wrong:
+        reason = f"{wrong[0]} is {connection_info.get(wrong[0])!r}, and no port"
     elif encryption == "required" and not encrypted:
         reason = "it has no keys for the encryption that is required"
     elif encryption == "disabled" and encrypted:
         reason = "it has keys for an encryption that is disabled"
     if reason is not None:
         raise LaunchOptionError("connection_info", reason)
+
+
+def _is_port(value: object) -> bool:
+    return type(value) is int and 0 < value < 65_536
 
 
 def ports_of(connection_info: ConnectionInfo) -> list[int]:

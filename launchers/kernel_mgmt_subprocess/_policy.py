@@ -97,7 +97,7 @@ def _settings_of(
 
 
 def _transport_of(connection_info: ConnectionInfo | None) -> str:
-    return "auto" if connection_info is None else connection_info["transport"]
+    return "auto" if connection_info is None else connection_info.get("transport") or "auto"
 
 
 def _first_choice(*choices: str) -> str:

@@ -24,6 +24,7 @@ from kernel_mgmt_subprocess import (
     SubprocessKernelLauncher,
     make_launcher,
 )
+from kernel_mgmt_subprocess._connection_file import PORT_NAMES
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +93,24 @@ async def test_where_a_kernel_still_listens_no_other_is_launched(launch: Launch)
         reply = await client.execute("pid")
 
     assert reply.content["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"transport": None}, "it has no transport"),
+        ({"shell_port": "1"}, "shell_port is '1', and no port"),
+        ({"hb_port": 70_000}, "hb_port is 70000, and no port"),
+    ],
+)
+async def test_connection_info_of_no_sense_is_refused(
+    change: dict[str, object], reason: str, runtime_dir: Path
+) -> None:
+    ports = dict.fromkeys(PORT_NAMES, 1)
+    given: Any = {"transport": "tcp", "ip": "127.0.0.1", "key": "a", **ports, **change}
+    options = LaunchOptions(connection_info=given)
+    with pytest.raises(LaunchOptionError, match=reason):
+        await SubprocessKernelLauncher(["x"], options=options, runtime_dir=runtime_dir).launch()
 
 
 async def test_connection_info_that_does_not_fit_is_refused(launch: Launch) -> None:
