@@ -53,7 +53,7 @@ class KernelProcess:
         self._limits = limits or ResourceLimits()
         self._on_end = on_end
         self._owner = os.getpid()
-        self._lock = Lock()
+        self._locks: dict[int, Lock] = {}
         self._leads_group = _leads_group(popen.pid)
         self._watch = watch_exit(popen)
         self._job = None if may_outlive else _create_job(popen.pid)
@@ -63,6 +63,11 @@ class KernelProcess:
     def pid(self) -> int:
         """The process id, which is also that of its group."""
         return self._popen.pid
+
+    @property
+    def _lock(self) -> Lock:
+        # A fork has one of its own: the thread that may hold the other is not there.
+        return self._locks.setdefault(os.getpid(), Lock())
 
     def is_ours(self) -> bool:
         """Whether this is still the program that started the process, and not a fork of it."""

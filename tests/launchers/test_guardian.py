@@ -513,6 +513,28 @@ answer = anyio.run(fail, backend=BACKEND)
     assert processes() == [owner.popen.pid]
 
 
+async def test_a_fork_may_ask_for_a_kernel_whose_end_is_just_being_seen(
+    owner: Owner, runtime_dir: Path
+) -> None:
+    owner.launch_script(SLEEP)
+    status = owner.do(
+        """
+import os, signal
+with managers[0]._process._lock:
+    fork = os.fork()
+    if not fork:
+        signal.alarm(20)
+        managers[0]._process.has_ended()
+        os._exit(0)
+    answer = os.waitpid(fork, 0)[1]
+"""
+    )
+    owner.kill()
+
+    assert status == 0
+    await nothing_is_left(runtime_dir)
+
+
 async def test_launches_in_many_threads_share_one_guardian(owner: Owner, runtime_dir: Path) -> None:
     owner.do(
         f"""
