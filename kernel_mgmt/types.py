@@ -111,6 +111,7 @@ class LaunchOptions:
     :ivar encryption: ``"disabled"``, ``"required"``, or ``"auto"`` to encrypt over tcp what a kernel
         can that says so
     :ivar kernel_id: the id that the manager bears; made up when ``None``
+    :ivar name: what people call this kernel, for its record
     :ivar limits: what the kernel may use
     :ivar connection_info: that of a kernel which has ended and was cleaned up, for the new one to
         listen where it did, with the same keys
@@ -124,6 +125,7 @@ class LaunchOptions:
     transport: Literal["auto", "tcp", "ipc"] = "auto"
     encryption: Literal["auto", "required", "disabled"] = "auto"
     kernel_id: str | None = None
+    name: str | None = None
     limits: ResourceLimits | None = None
     # It holds keys, which belong into no log.
     connection_info: ConnectionInfo | None = field(default=None, repr=False)

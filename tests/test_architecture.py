@@ -141,6 +141,7 @@ def test_each_package_is_typed(name: str) -> None:
         "kernel_mgmt",
         "kernel_mgmt.abc",
         "kernel_mgmt.classic",
+        "kernel_mgmt.cli",
         "kernel_mgmt.client",
         "kernel_mgmt.discovery",
         "kernel_mgmt.exceptions",

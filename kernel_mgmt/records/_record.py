@@ -19,6 +19,7 @@ _VERSION = 1
 class KernelRecord:
     """Describes a running kernel, without a secret: the key is in the connection file alone.
 
+    :ivar name: what people call this kernel, if it was given a name
     :ivar process: the process of the kernel
     :ivar kernel_type: the name of its type, such as ``"spec/python3"``, if the launcher knew it
     :ivar launcher: the full name of the class that launched it
@@ -32,6 +33,7 @@ class KernelRecord:
     process: ProcessIdentity
     connection_file: str
     kernel_type: str | None = None
+    name: str | None = None
     launcher: str | None = None
     argv: tuple[str, ...] = ()
     cwd: str | None = None

@@ -253,6 +253,7 @@ class SubprocessLauncher(KernelLauncherABC):
             process=identity,
             connection_file=process.connection_file,
             kernel_type=self.kernel_type,
+            name=self.options.name,
             launcher=f"{type(self).__module__}.{type(self).__qualname__}",
             argv=tuple(process.popen_kwargs["args"]),
             cwd=_absolute(process.popen_kwargs.get("cwd")),

@@ -1,0 +1,10 @@
+"""The command line as a module: ``python -m kernel_mgmt.cli``."""
+
+from __future__ import annotations
+
+import sys
+
+from . import main
+
+if __name__ == "__main__":
+    sys.exit(main())
