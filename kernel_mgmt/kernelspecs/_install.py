@@ -58,7 +58,7 @@ def install_kernel_spec(
     if parent not in map(os.path.abspath, kernel_search_path()):
         logger.warning("Jupyter does not search %s, where %r is being installed", parent, name)
     try:
-        return _install(source_dir, parent, name, replace=replace)
+        return install_in(source_dir, parent, name, replace=replace)
     except PermissionError as error:
         error.add_note("user=True installs it for you alone, prefix=... for an environment.")
         raise
@@ -106,7 +106,8 @@ def _destination(user: bool, prefix: str | PathLike[str] | None) -> str:
     return os.path.join(os.path.abspath(base), "kernels")
 
 
-def _install(source_dir: str, parent: str, name: str, *, replace: bool) -> str:
+def install_in(source_dir: str, parent: str, name: str, *, replace: bool) -> str:
+    """Copy a folder to ``parent``, in one step, and return where it is."""
     destination = os.path.join(parent, name)
     if not replace and os.path.lexists(destination):
         raise FileExistsError(f"There is a kernelspec already: {destination}")

@@ -1,0 +1,64 @@
+"""Kernelspecs that stand for kernel types, and jupyter_client to start them with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+MakeSpec: TypeAlias = Callable[..., Path]
+Start: TypeAlias = Callable[[str], tuple[KernelManager, BlockingKernelClient]]
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSpec:
+    """Writes kernelspecs where Jupyter's programs look first."""
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+
+    def write(name: str, **content: Any) -> Path:
+        directory = tmp_path / "share" / "kernels" / name
+        directory.mkdir(parents=True)
+        spec = {"display_name": name, "language": "python", **content}
+        (directory / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+        return directory
+
+    return write
+
+
+@pytest.fixture
+def stand_in(make_spec: MakeSpec) -> Callable[[str], str]:
+    """Writes the kernelspec ``stand-in`` for a kernel type, and returns its name."""
+
+    def write(kernel_type: str) -> str:
+        module = "kernel_mgmt.jupyter.stand_in"
+        argv = [sys.executable, "-m", module, kernel_type, "-f", "{connection_file}"]
+        make_spec("stand-in", argv=argv)
+        return "stand-in"
+
+    return write
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a kernelspec as Jupyter's programs do, and waits until it is ready."""
+    started: list[tuple[KernelManager, BlockingKernelClient]] = []
+
+    def start_kernel(name: str) -> tuple[KernelManager, BlockingKernelClient]:
+        manager = KernelManager(kernel_name=name)
+        manager.start_kernel()
+        client: BlockingKernelClient = manager.client()
+        started.append((manager, client))
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+        return manager, client
+
+    yield start_kernel
+    for manager, client in started:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
