@@ -16,6 +16,13 @@ MakeSpec: TypeAlias = Callable[..., Path]
 Start: TypeAlias = Callable[[str], tuple[KernelManager, BlockingKernelClient]]
 
 
+def outputs_of(client: BlockingKernelClient, code: str) -> list[dict[str, Any]]:
+    """What the kernel publishes for the code, without the states."""
+    outputs: list[dict[str, Any]] = []
+    client.execute_interactive(code, output_hook=outputs.append, timeout=60)
+    return [message for message in outputs if message["msg_type"] != "status"]
+
+
 @pytest.fixture
 def make_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSpec:
     """Writes kernelspecs where Jupyter's programs look first."""

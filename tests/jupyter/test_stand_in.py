@@ -6,21 +6,12 @@ import os
 import select
 import signal
 from collections.abc import Callable
-from typing import Any
-
-from jupyter_client.blocking.client import BlockingKernelClient
 
 from tests.conftest import processes_with
 
-from .conftest import MakeSpec, Start
+from .conftest import MakeSpec, Start, outputs_of
 
 StandIn = Callable[[str], str]
-
-
-def outputs_of(client: BlockingKernelClient, code: str) -> list[dict[str, Any]]:
-    outputs: list[dict[str, Any]] = []
-    client.execute_interactive(code, output_hook=outputs.append, timeout=60)
-    return [message for message in outputs if message["msg_type"] != "status"]
 
 
 def test_the_kernel_is_the_one_of_the_provider(stand_in: StandIn, start: Start) -> None:

@@ -1,0 +1,141 @@
+"""The provisioner, through which jupyter_client's own managers launch kernels."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+from kernel_mgmt import NoSuchKernelError
+from kernel_mgmt.jupyter.provisioner import KernelProvisioner
+
+from .conftest import MakeSpec, Start, outputs_of
+
+
+@pytest.fixture(autouse=True)
+def _is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "kernel-mgmt")
+    from jupyter_client.provisioning.factory import KernelProvisionerFactory
+
+    # One for the process, which has read the variable if it is there already.
+    KernelProvisionerFactory.clear_instance()
+
+
+def launched_by(manager: KernelManager) -> KernelProvisioner:
+    provisioner = manager.provisioner
+    assert isinstance(provisioner, KernelProvisioner)
+    return provisioner
+
+
+def six_times_seven(client: BlockingKernelClient) -> Any:
+    return outputs_of(client, "6 * 7")[-1]["content"]["data"]["text/plain"]
+
+
+def test_a_kernelspec_is_launched_by_its_provider(start: Start) -> None:
+    manager, client = start("python3")
+
+    assert launched_by(manager).has_process
+    assert six_times_seven(client) == "42"
+
+
+def test_a_restart_keeps_the_ports_and_open_connections(start: Start) -> None:
+    manager, client = start("python3")
+    before = manager.get_connection_info()
+
+    manager.restart_kernel()
+    client.wait_for_ready(timeout=60)
+
+    assert manager.get_connection_info() == before
+    assert six_times_seven(client) == "42"
+
+
+def test_new_ports_are_new(start: Start) -> None:
+    manager, _ = start("python3")
+    before = manager.get_connection_info()
+
+    manager.restart_kernel(newports=True)
+
+    assert manager.get_connection_info() != before
+
+
+def test_a_kernelspec_can_name_any_kernel_type(make_spec: MakeSpec, start: Start) -> None:
+    config = {"kernel_type": "pyimport/kernel"}
+    stanza = {"provisioner_name": "kernel-mgmt", "config": config}
+    make_spec("ours", argv=["of no account"], metadata={"kernel_provisioner": stanza})
+
+    _, client = start("ours")
+
+    assert six_times_seven(client) == "42"
+
+
+def test_an_exported_kernelspec_starts_what_it_stands_for(
+    make_spec: MakeSpec, start: Start
+) -> None:
+    mark = {"kernel_mgmt": {"kernel_type": "pyimport/kernel"}}
+    make_spec("ours", argv=["of no account"], metadata=mark)
+
+    _, client = start("ours")
+
+    assert six_times_seven(client) == "42"
+
+
+def test_a_shutdown_leaves_no_connection_file(start: Start) -> None:
+    from pathlib import Path
+
+    manager, _ = start("python3")
+    connection_file = Path(manager.connection_file)
+    assert connection_file.exists()
+
+    manager.shutdown_kernel()
+
+    assert not manager.is_alive()
+    assert not connection_file.exists()
+
+
+def test_a_kernel_that_a_signal_would_end_is_not_interrupted(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager, client = start("xpython-raw")
+    with caplog.at_level(logging.WARNING):
+        manager.interrupt_kernel()
+
+    assert "cannot be interrupted" in caplog.text
+    assert six_times_seven(client) == "42"
+
+
+def test_a_kernel_type_that_is_not_there_raises(make_spec: MakeSpec) -> None:
+    config = {"kernel_type": "pyimport/nonsense"}
+    stanza = {"provisioner_name": "kernel-mgmt", "config": config}
+    make_spec("ours", argv=["of no account"], metadata={"kernel_provisioner": stanza})
+    manager = KernelManager(kernel_name="ours")
+
+    with pytest.raises(NoSuchKernelError, match="pyimport/nonsense"):
+        manager.start_kernel()
+
+
+def test_another_process_takes_hold_of_the_kernel(start: Start) -> None:
+    import asyncio
+
+    manager, _ = start("python3")
+    owner = launched_by(manager)
+    other = KernelProvisioner(kernel_id="", kernel_spec=manager.kernel_spec)
+
+    async def take_hold() -> int | None:
+        await other.load_provisioner_info(await owner.get_provisioner_info())
+        assert await other.poll() is None
+        await other.kill()
+        return await other.wait()
+
+    asyncio.run(take_hold())
+
+    assert not manager.is_alive()
+
+
+def test_a_path_is_resolved_as_the_kernel_sees_it(start: Start) -> None:
+    manager, client = start("python3")
+    outputs = outputs_of(client, "import os; print(os.path.abspath('x'))")
+
+    assert manager.resolve_path("x") == outputs[-1]["content"]["text"].strip()
