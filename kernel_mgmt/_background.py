@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from ._backend import current_event_loop
 
@@ -18,7 +19,8 @@ class BackgroundTask(Generic[T]):
     """An asynchronous function at work in a task of its own.
 
     It ends with the function, when it is cancelled, or at the end of the run of its event loop.
-    Several tasks may wait for it; one that is cancelled while it waits disturbs nobody.
+    Where it is cancelled before the function has begun, that does not begin. Several tasks may wait
+    for it; one that is cancelled while it waits disturbs nobody.
 
     :ivar done: whether it has ended
     """
@@ -73,6 +75,7 @@ class BackgroundTask(Generic[T]):
         assert self._function is not None
         try:
             with self._scope:
+                await anyio.lowlevel.checkpoint_if_cancelled()
                 self._values.append(await self._function())
         except Exception as error:  # noqa: BLE001 - `result` raises it
             if not self._scope.cancel_called:

@@ -18,7 +18,7 @@ from ._client import KernelClient
 from ._launch import StartKeywords, given_place, launch_options
 from ._managed import ManagedKernel, ManagerSettings
 from ._names import find_name_async
-from ._ready import Ready
+from ._ready import Attempt, Ready
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC
@@ -140,19 +140,7 @@ class KernelOperations(ManagedKernel[AnyClient]):
         if self._attempted:
             self._ready = Ready()
         self._attempted = True
-        ready = self._ready
-
-        async def work() -> T:
-            try:
-                result = await operation()
-            except BaseException as error:
-                broken_off = self._not_running("wait for")
-                ready.set_exception(error if isinstance(error, Exception) else broken_off)
-                raise
-            ready.set_result(None)
-            return result
-
-        return BackgroundTask(work)
+        return Attempt(operation, self._ready)
 
     async def _start(self) -> None:
         kernel = await self._find_kernel()
@@ -194,9 +182,6 @@ class KernelOperations(ManagedKernel[AnyClient]):
     async def _find_kernel(self) -> Kernel:
         kernel_type = await find_name_async(self._finder, self.kernel_name)
         kernel = self._kernel
-        # One that is told where to listen is told so again, which is for a first launch only.
-        if kernel is not None and kernel.state == "dead" and self._place is not None:
-            kernel = None
         if kernel is None or kernel.kernel_type != kernel_type:
             kernel = self._kernel = self._make_kernel(kernel_type)
         else:

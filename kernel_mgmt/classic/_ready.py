@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from kernel_mgmt._backend import current_event_loop
+from kernel_mgmt._background import BackgroundTask
 
-__all__ = ("Ready",)
+__all__ = ("Attempt", "Ready")
+
+T = TypeVar("T")
 
 
 class Ready(Future[None]):
@@ -39,3 +42,20 @@ class Ready(Future[None]):
         while not settled:
             await loop.wait(waiters, None)
         self.result()
+
+
+class Attempt(BackgroundTask[T]):
+    """A function at work, at whose end ``ready`` is settled, also if it is cancelled before it begins."""
+
+    def __init__(self, function: Callable[[], Awaitable[T]], ready: Ready) -> None:
+        self._ready = ready
+        super().__init__(function)
+
+    async def _run(self) -> None:
+        try:
+            await super()._run()
+        finally:
+            if self._values:
+                self._ready.set_result(None)
+            else:
+                self._ready.set_exception(self._error)

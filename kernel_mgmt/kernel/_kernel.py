@@ -459,7 +459,7 @@ class Kernel:
                 await self._lives.end(ending, self.shutdown_timeout, restart=True)
         finally:
             self._endings.remove(ending)
-        started = await self._lives.start(new_ports=new_ports)
+        started = await self._lives.restart(new_ports=new_ports)
         self._recovery.attempts.start_over()
         return self._recovery.tell_of_the_restart(started, auto=False)
 
@@ -487,7 +487,7 @@ class Kernel:
         self._begin("recover", partial(self._recover, manager, wanted))
 
     async def _recover(self, manager: KernelManagerABC, wanted: bool) -> None:
-        start = partial(self._lives.start, new_ports=False)
+        start = partial(self._lives.restart, new_ports=False)
         if wanted and await self._recovery.restart(start, manager.exit_status):
             return
         await end_at_once(manager)

@@ -61,33 +61,18 @@ class Lives:
         self.watched: KernelManagerABC | None = None
         self._watching: BackgroundTask[None] | None = None
 
-    async def start(self, *, new_ports: bool = True) -> Started:
-        """Clean up after the life before, begin another, and wait until the kernel is ready.
+    async def start(self) -> Started:
+        """Clean up after the life before, begin another, and wait until the kernel is ready."""
+        return await self._begin(self.plan, None)
+
+    async def restart(self, *, new_ports: bool) -> Started:
+        """Begin another life in the place of the one before, and wait until the kernel is ready.
 
         :param new_ports: whether it need not listen where the one before did. After a start that
             has failed it need not anyway.
         """
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        self.ended_by = None
-        before = self.manager
-        if before is not None:
-            await end_at_once(before)
-        place, self._place = self._place, None
-        try:
-            started = await self.plan.start(
-                self._kernel_id,
-                restart=before is not None,
-                listen_at=None if new_ports else place,
-                connect=self._connect,
-                disconnect=_leave_open,
-            )
-        except BaseException as error:
-            if self.manager is not before:
-                self.ended_by = "killed"
-            self.exit_status = getattr(error, "exit_status", None) or self._status_of_manager()
-            raise
-        self._is_ready(started.manager)
-        return started
+        plan = self.plan if self.manager is None else self.plan.elsewhere()
+        return await self._begin(plan, None if new_ports else self._place)
 
     async def adopt(self, manager: KernelManagerABC) -> None:
         """Take over a kernel that runs, and wait until it is ready."""
@@ -140,6 +125,29 @@ class Lives:
         if watching is not None:
             stopped = KernelStateError(self._kernel_id, "watch", "stopping")
             watching.cancel_from_anywhere(stopped)
+
+    async def _begin(self, plan: LaunchPlan, place: ConnectionInfo | None) -> Started:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        self.ended_by = None
+        before = self.manager
+        if before is not None:
+            await end_at_once(before)
+        self._place = None
+        try:
+            started = await plan.start(
+                self._kernel_id,
+                restart=before is not None,
+                listen_at=place,
+                connect=self._connect,
+                disconnect=_leave_open,
+            )
+        except BaseException as error:
+            if self.manager is not before:
+                self.ended_by = "killed"
+            self.exit_status = getattr(error, "exit_status", None) or self._status_of_manager()
+            raise
+        self._is_ready(started.manager)
+        return started
 
     def _connect(self, connection_info: ConnectionInfo, manager: KernelManagerABC) -> KernelClient:
         self.manager, self.connection_info = manager, connection_info

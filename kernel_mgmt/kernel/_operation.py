@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal, TypeAlias, TypeVar
 
-import anyio.lowlevel
-
 from kernel_mgmt._background import BackgroundTask
 
 T = TypeVar("T")
@@ -33,8 +31,6 @@ class Operation(BackgroundTask[T]):
         ahead = tuple(before)
 
         async def work_in_turn() -> T:
-            # One that is broken off before it has begun must not begin.
-            await anyio.lowlevel.checkpoint_if_cancelled()
             for operation in ahead:
                 await operation.ended()
             return await work()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random as random_numbers
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -98,6 +98,7 @@ class KernelRestarterBase(ABC):
         self._reuse_ports = reuse_ports
         self._place: ConnectionInfo | None = getattr(kernel_manager, "connection_info", None)
         self._restarting: BackgroundTask[bool] | None = None
+        self._broken_off: tuple[BackgroundTask[bool], ...] = ()
         self._is_auto = False
         self._failed_by_hand: KernelManagerABC | None = None
         self._sleep = sleep
@@ -126,8 +127,7 @@ class KernelRestarterBase(ABC):
         that is being started is ended.
         """
         self.is_started = False
-        if self._restarting is not None:
-            self._restarting.cancel(KernelStateError(self._kernel_id, "restart", "stopping"))
+        self._break_off("stopping")
         self._recovery.events.end_streams()
 
     async def poll(self) -> None:
@@ -181,21 +181,28 @@ class KernelRestarterBase(ABC):
 
     def _begin(self, restart: Callable[[], Awaitable[bool]], *, auto: bool) -> BackgroundTask[bool]:
         """Begin a restart, or join the one under way; by hand, take the place of an automatic one."""
-        before = self._restarting
-        if before is None or before.done:
-            self._restarting = BackgroundTask(restart)
-        elif auto or not self._is_auto:
-            return before
-        else:
-            before.cancel(KernelStateError(self._kernel_id, "restart", "restarting"))
-            self._restarting = BackgroundTask(partial(_run_after, before, restart))
+        under_way = self._restarting
+        if under_way is not None and not under_way.done and (auto or not self._is_auto):
+            return under_way
+        self._break_off("restarting")
         self._is_auto = auto
+        self._restarting = BackgroundTask(partial(_run_after, self._broken_off, restart))
         return self._restarting
+
+    def _break_off(self, state: str) -> None:
+        """Break off the restart under way, if there is one; it takes a while to end."""
+        restarting, self._restarting = self._restarting, None
+        running = [task for task in self._broken_off if not task.done]
+        if restarting is not None and not restarting.done:
+            restarting.cancel(KernelStateError(self._kernel_id, "restart", state))
+            running.append(restarting)
+        self._broken_off = tuple(running)
 
     async def _has_ended(self, manager: KernelManagerABC) -> None:
         """Start the kernel again, if it is watched and this is the end of the present one."""
-        if self._restarting is not None:
-            await self._restarting.ended()
+        for task in (*self._broken_off, self._restarting):
+            if task is not None:
+                await task.ended()
         present = self.kernel_manager is not self._failed_by_hand
         if self.is_started and manager is self.kernel_manager and present:
             recovering = self._begin(self._recover, auto=True)
@@ -236,7 +243,7 @@ class KernelRestarterBase(ABC):
     async def _start_next(self) -> Started:
         await end_at_once(self.kernel_manager)
         place, self._place = self._place, None
-        started = await self._plan.start(
+        started = await self._plan.elsewhere().start(
             self._kernel_id, restart=True, listen_at=place if self._reuse_ports else None
         )
         started.client.close()
@@ -245,6 +252,9 @@ class KernelRestarterBase(ABC):
         return started
 
 
-async def _run_after(before: BackgroundTask[bool], restart: Callable[[], Awaitable[bool]]) -> bool:
-    await before.ended()
+async def _run_after(
+    before: Iterable[BackgroundTask[bool]], restart: Callable[[], Awaitable[bool]]
+) -> bool:
+    for task in before:
+        await task.ended()
     return await restart()

@@ -59,13 +59,13 @@ class LaunchPlan:
         connect: Callable[[ConnectionInfo, KernelManagerABC], KernelClient] = KernelClient,
         disconnect: Callable[[KernelClient], None] = KernelClient.close,
     ) -> Started:
-        """Start a kernel, and wait until it is ready.
+        """Start a kernel where the options say, and wait until it is ready.
 
         A provider that cannot take the id and the like is not asked to; where the kernel cannot
         listen at the place that it is given, it listens elsewhere.
 
         :param restart: whether it takes the place of one that has ended
-        :param listen_at: the connection info of that one
+        :param listen_at: where it is to listen if it can, in place of what the options say
         """
         options, ours = self._options(kernel_id, restart, listen_at)
         while True:
@@ -95,6 +95,10 @@ class LaunchPlan:
                 await _undo_if_cancelled(manager, client, disconnect)
                 return Started(manager, client, "connection_info" in ours)
 
+    def elsewhere(self) -> LaunchPlan:
+        """The plan for the lives that follow: where the first is told to listen is no matter of theirs."""
+        return replace(self, options=replace(self.options, connection_info=None))
+
     def _options(
         self, kernel_id: str, restart: bool, listen_at: ConnectionInfo | None
     ) -> tuple[LaunchOptions, set[str]]:
@@ -105,10 +109,10 @@ class LaunchPlan:
             options = replace(options, kernel_id=kernel_id)
             ours.add("kernel_id")
         if restart:
-            # Where the first was told to listen is no matter of those that follow.
-            options = replace(options, restart=True, connection_info=listen_at)
+            options = replace(options, restart=True)
             ours.add("restart")
-        if restart and listen_at is not None:
+        if listen_at is not None:
+            options = replace(options, connection_info=listen_at)
             ours.add("connection_info")
         return options, ours
 

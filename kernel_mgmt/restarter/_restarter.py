@@ -48,9 +48,10 @@ class KernelRestarter(KernelRestarterBase):
     async def __aexit__(self, *exception: object) -> None:
         self.stop()
         with anyio.move_on_after(_END_MOST, shield=True):
-            for task in (*self._stopped, self._restarting):
-                if task is not None:
-                    await task.ended()
+            for watching in self._stopped:
+                await watching.ended()
+            for restarting in self._broken_off:
+                await restarting.ended()
         await self._recovery.events.finish()
 
     def start(self) -> None:

@@ -309,6 +309,27 @@ async def test_a_restart_keeps_ports_and_key_unless_new_ones_are_asked_for(trans
         assert first.get("ip") != third.get("ip")
 
 
+async def test_a_start_after_a_shutdown_listens_where_it_is_told_to_and_a_restart_elsewhere() -> (
+    None
+):
+    with anyio.fail_after(30):
+        async with Kernel("lives/tcp", finder=LivesProvider().finder) as other:
+            place = other.connection_info
+        options = LaunchOptions(connection_info=place)
+        async with Kernel("lives/tcp", finder=LivesProvider().finder, options=options) as kernel:
+            infos = [kernel.connection_info]
+            await kernel.shutdown()
+            await kernel.start()
+            infos.append(kernel.connection_info)
+            await kernel.restart(new_ports=True)
+            third = kernel.connection_info
+
+    assert infos == [place, place]
+    assert third is not None
+    assert place is not None
+    assert third.get("shell_port") != place.get("shell_port")
+
+
 async def test_directory_parameters_options_and_environment_outlast_a_restart(
     tmp_path: Path,
 ) -> None:

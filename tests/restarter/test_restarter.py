@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from kernel_mgmt import (
     KernelLaunchError,
     KernelManagerABC,
     KernelRestarter,
+    KernelStateError,
     LaunchOptions,
     StartupTimeoutError,
     start_kernel_async,
 )
+from kernel_mgmt._background import BackgroundTask
 from kernel_mgmt.restarter import RestartedEvent
 from tests.lives_provider import LivesProvider, OddManager
 
@@ -407,6 +410,49 @@ async def test_a_kernel_that_ends_as_the_restarter_is_stopped_is_not_restarted(
 
     assert len(provider.launches) == 1
     assert "restarted" not in told.names
+
+
+class StopsAtOnce(KernelRestarter):
+    """Is stopped in each step in which a restart begins."""
+
+    def _begin(self, restart: Callable[[], Awaitable[bool]], *, auto: bool) -> BackgroundTask[bool]:
+        begun = super()._begin(restart, auto=auto)
+        self.stop()
+        return begun
+
+
+@pytest.mark.parametrize("auto", [False, True])
+async def test_a_restart_that_is_stopped_in_the_step_that_begins_it_leaves_the_kernel(
+    auto: bool,
+) -> None:
+    provider = LivesProvider()
+    with anyio.fail_after(30):
+        manager, client = await start_kernel_async("lives/ipc", finder=provider.finder)
+        client.close()
+        async with StopsAtOnce(manager, "lives/ipc", provider.finder) as restarter:
+            with pytest.raises(KernelStateError, match="stopping"):
+                await restarter.do_restart(auto)
+        alive = await manager.is_alive()
+        await end_all(provider)
+
+    assert alive
+
+
+async def test_a_restart_follows_one_that_is_being_broken_off(watch: Watch) -> None:
+    provider = LivesProvider((), ("--slow-start", "60"), ())
+    with anyio.fail_after(30):
+        restarter = await watch(provider)
+        launched = anyio.Event()
+        provider.make_odd = lambda _: launched.set()
+        crash(restarter)
+        await launched.wait()
+        restarter.stop()
+        restarter.start()
+        ready = await restarter.do_restart()
+        alive = [await manager.is_alive() for manager in provider.managers]
+
+    assert ready
+    assert alive == [False, False, True]
 
 
 @pytest.mark.parametrize("steps", range(12))
