@@ -141,12 +141,16 @@ class KernelManagerABC(ABC):
 
     @abstractmethod
     async def kill(self) -> None:
-        """End the kernel and its children at once, and wait until it has ended."""
+        """End the kernel and its children at once, and wait until it has ended.
+
+        It sets :attr:`asked_to_end`, so that no restarter takes this for a crash.
+        """
 
     async def terminate(self) -> None:
         """Ask the kernel and its children to end (SIGTERM, or what stands for it); does not wait."""
         from signal import SIGTERM
 
+        self.asked_to_end = True
         await self.signal(SIGTERM)
 
     async def cleanup(self) -> None:

@@ -128,10 +128,6 @@ class KernelManager(KernelManagerABC):
         else:
             self._process.send_signal(signal.SIGINT)
 
-    async def terminate(self) -> None:
-        self.asked_to_end = True
-        await super().terminate()
-
     async def kill(self) -> None:
         self.asked_to_end = True
         self._process.kill()

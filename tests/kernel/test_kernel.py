@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from kernel_mgmt import (
@@ -45,6 +46,28 @@ async def test_a_block_starts_the_kernel_and_shuts_it_down() -> None:
     assert kernel.state == "dead"
     assert kernel.exit_status is not None
     assert kernel.exit_status.code == 0
+
+
+async def tasks_added_to(before: set[int]) -> list[str]:
+    """The tasks that there are besides, when those that were cancelled have had time to end."""
+    for _ in range(100):
+        await anyio.lowlevel.checkpoint()
+    return [str(task.name) for task in anyio.get_running_tasks() if task.id not in before]
+
+
+@pytest.mark.parametrize("last", ["", "kill", "exit 0"])
+async def test_a_block_leaves_no_task(last: str) -> None:
+    provider = LivesProvider()
+    before = {task.id for task in anyio.get_running_tasks()}
+    with anyio.fail_after(30):
+        async with Kernel("lives/ipc", finder=provider.finder, autorestart=True) as kernel:
+            kernel.add_callback(lambda _: anyio.sleep(0.01), "died")
+            if last:
+                kernel.client.execute(last)
+                await kernel.wait_for("restarting" if last == "kill" else "dead")
+        left = await tasks_added_to(before)
+
+    assert left == []
 
 
 async def test_the_id_and_the_client_stay_over_all_lives() -> None:

@@ -73,6 +73,28 @@ async def gone(kernel_id: str) -> None:
             await anyio.sleep(0.001)
 
 
+@pytest.mark.parametrize(
+    ("end", "asked"),
+    [
+        (KernelManager.kill, True),
+        (KernelManager.terminate, True),
+        (lambda manager: manager.signal(signal.SIGTERM), False),
+        (lambda manager: manager.signal(signal.SIGKILL), False),
+    ],
+    ids=["kill", "terminate", "SIGTERM", "SIGKILL"],
+)
+async def test_an_end_that_was_asked_for_is_told_from_a_signal(
+    end: Callable[[KernelManager], Awaitable[None]], asked: bool, launch: Launch
+) -> None:
+    manager = await launch(SLEEP)
+    before = manager.asked_to_end
+    await end(manager)
+    await ended(manager)
+
+    assert not before
+    assert manager.asked_to_end is asked
+
+
 async def test_wait_returns_false_when_the_kernel_has_exited(
     launch: Launch,
 ) -> None:

@@ -527,6 +527,28 @@ async def test_a_pause_ends_with_the_restarter(watch: Watch) -> None:
     assert len(provider.launches) == 2
 
 
+@pytest.mark.parametrize("crashes", [False, True])
+async def test_a_block_leaves_no_task(crashes: bool) -> None:
+    provider = LivesProvider()
+    with anyio.fail_after(30):
+        manager, client = await start_kernel_async("lives/ipc", finder=provider.finder)
+        client.close()
+        await let_everything_happen()
+        before = {task.id for task in anyio.get_running_tasks()}
+        async with KernelRestarter(manager, "lives/ipc", provider.finder) as restarter:
+            restarter.add_callback(lambda _: anyio.sleep(0.01), "died")
+            if crashes:
+                events = restarter.events()
+                crash(restarter)
+                await anext(events)
+            await let_everything_happen()
+        await let_everything_happen()
+        left = [task.name for task in anyio.get_running_tasks() if task.id not in before]
+        await end_all(provider)
+
+    assert left == []
+
+
 async def test_a_restarter_can_be_started_again(watch: Watch) -> None:
     with anyio.fail_after(30):
         restarter = await watch(LivesProvider())
