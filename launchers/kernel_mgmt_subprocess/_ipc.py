@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from secrets import token_hex
+from itertools import count
+from secrets import randbelow, token_urlsafe
 
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt.types import ConnectionInfo
@@ -16,6 +17,7 @@ from ._launcher import SubprocessLauncher
 _PREFIX = "ipc-"
 # The size of sun_path without its final zero: 108 bytes on Linux, 104 on macOS and the BSDs.
 MAXIMUM_SOCKET_PATH = 107 if sys.platform == "linux" else 103
+_MAXIMUM_PORT = 65_535
 
 
 class SubprocessIPCKernelLauncher(SubprocessLauncher):
@@ -36,11 +38,11 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
     def make_ports(self) -> dict[str, int]:
         """Make the directory of the sockets, and return the numbers that end their names.
 
-        That of the connection info that is to be used again is made again.
+        They are others than those of the launch before. What is to be used again is made again.
         """
         self._socket_dir = self._make_socket_dir()
         self._undo.callback(remove_files, [self._socket_dir])
-        return {name: number for number, name in enumerate(PORT_NAMES, start=1)}
+        return dict(zip(PORT_NAMES, _next_ports(), strict=True))
 
     def files_to_cleanup(self, connection_file: str, connection_info: ConnectionInfo) -> list[str]:
         """Return the connection file and the directory of the sockets."""
@@ -66,7 +68,7 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
             with self._file_errors_in("The directory of the sockets cannot be made again"):
                 os.mkdir(directory, 0o700)
             return directory
-        name = f"{_PREFIX}{token_hex(6)}"
+        name = f"{_PREFIX}{token_urlsafe(6)}"
         for parent in (self.runtime_dir, *_temporary_directories()):
             directory = os.path.join(parent, name)
             if _longest_socket_path(directory) <= self.socket_path_limit:
@@ -76,6 +78,16 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
                 return directory
         reason = f"No directory, {self.runtime_dir!r} neither, has a path short enough for sockets"
         raise KernelLaunchError(reason, argv=self.kernel_cmd)
+
+
+_launches = count(randbelow(_MAXIMUM_PORT))
+
+
+def _next_ports() -> range:
+    # Programs tell by the ports whether a kernel is where it was, also if its path is another.
+    number = len(PORT_NAMES)
+    first = 1 + number * (next(_launches) % (_MAXIMUM_PORT // number))
+    return range(first, first + number)
 
 
 def _is_ours(prefix: str) -> bool:
@@ -89,7 +101,7 @@ def _socket_prefix(directory: str) -> str:
 
 
 def _longest_socket_path(directory: str) -> int:
-    return len(os.fsencode(f"{_socket_prefix(directory)}-{len(PORT_NAMES)}"))
+    return len(os.fsencode(f"{_socket_prefix(directory)}-{_MAXIMUM_PORT}"))
 
 
 def _temporary_directories() -> tuple[str, ...]:

@@ -224,8 +224,9 @@ async def test_a_restart_keeps_the_place_and_the_clients_of_other_programs(
 
 
 # In jupyter_client the default configuration makes this do nothing.
-async def test_a_restart_on_new_ports_changes_them_and_the_key(make: Make) -> None:
-    manager = make(name="lives/tcp")
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+async def test_a_restart_on_new_ports_changes_them_and_the_key(transport: str, make: Make) -> None:
+    manager = make(name=f"lives/{transport}")
     await manager.start_kernel()
     before, key = manager.ports, manager.session.key
     client = await connected(manager)

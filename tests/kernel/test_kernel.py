@@ -325,11 +325,8 @@ async def test_a_restart_keeps_ports_and_key_unless_new_ones_are_asked_for(trans
     assert first is not None
     assert third is not None
     assert first.get("key") != third.get("key")
-    if transport == "tcp":
-        ports = {name for name in first if name.endswith("_port")}
-        assert all(first[name] != third[name] for name in ports)  # type: ignore[literal-required]
-    else:
-        assert first.get("ip") != third.get("ip")
+    ports = {name for name in first if name.endswith("_port")}
+    assert all(first[name] != third[name] for name in ports)  # type: ignore[literal-required]
 
 
 async def test_a_start_after_a_shutdown_listens_where_it_is_told_to_and_a_restart_elsewhere() -> (

@@ -13,6 +13,7 @@ import pytest
 
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt_subprocess import SubprocessIPCKernelLauncher
+from kernel_mgmt_subprocess._connection_file import ports_of
 from kernel_mgmt_subprocess._ipc import MAXIMUM_SOCKET_PATH
 
 pytestmark = pytest.mark.anyio
@@ -55,12 +56,26 @@ async def test_each_channel_has_a_socket_and_cleanup_removes_them(
     directory = os.path.dirname(connection_info.get("ip", ""))
     with anyio.fail_after(20):
         await manager.wait()
-    sockets = sorted(os.listdir(directory))
+    sockets = set(os.listdir(directory))
     await manager.cleanup()
 
-    assert sockets == ["k-1", "k-2", "k-3", "k-4", "k-5"]
+    assert sockets == {f"k-{port}" for port in ports_of(connection_info)}
+    assert len(sockets) == 5
     assert not os.path.exists(directory)
     assert os.listdir(tmp_path) == ["runtime"]
+
+
+async def test_each_launch_has_ports_of_its_own(runtime_dir: Path) -> None:
+    seen: list[int] = []
+    for _ in range(3):
+        launcher = SubprocessIPCKernelLauncher(SLEEP, runtime_dir=runtime_dir)
+        connection_info, manager = await launcher.launch()
+        seen += ports_of(connection_info)
+        await manager.kill()
+        await manager.cleanup()
+
+    assert len(set(seen)) == 15
+    assert all(0 < port < 65_536 for port in seen)
 
 
 async def test_a_runtime_directory_may_be_relative(
