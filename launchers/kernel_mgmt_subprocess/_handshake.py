@@ -33,15 +33,15 @@ class SubprocessHandshakeKernelLauncher(SubprocessKernelLauncher):
     handshake_timeout = 10.0
     _registration: RegistrationSocket | None = None
 
-    async def launch(self) -> tuple[ConnectionInfo, KernelManager]:
-        """Start the kernel, and wait until it has registered.
+    def make_ports(self) -> dict[str, int]:
+        """Return the port that the kernel registers on; launched the classic way, five free ones."""
+        if self._registration is None:
+            return super().make_ports()
+        return {"registration_port": self._registration.port}
 
-        :raises LaunchOptionError: if an option cannot be had from this launcher
-        :raises KernelLaunchError: if the kernel cannot be started
-        """
-        self._check()
+    async def _launch(self) -> tuple[ConnectionInfo, KernelManager]:
         with self._open_registration() as registration:
-            connection_info, manager = await super().launch()
+            connection_info, manager = await super()._launch()
             registered = False
             try:
                 registered = await self._complete(connection_info, manager, registration)
@@ -52,13 +52,7 @@ class SubprocessHandshakeKernelLauncher(SubprocessKernelLauncher):
             return connection_info, manager
         logger.info("Kernel %s has not registered, and is launched again", self.kernel_id)
         self._registration = None
-        return await super().launch()
-
-    def make_ports(self) -> dict[str, int]:
-        """Return the port that the kernel registers on; launched the classic way, five free ones."""
-        if self._registration is None:
-            return super().make_ports()
-        return {"registration_port": self._registration.port}
+        return await super()._launch()
 
     def _open_registration(self) -> RegistrationSocket:
         # The launch of any other kernel needs neither libzmq nor messages.

@@ -122,21 +122,9 @@ class SubprocessLauncher(KernelLauncherABC):
         :raises LaunchOptionError: if an option cannot be had from this launcher
         :raises KernelLaunchError: if the kernel cannot be started, or another launch is under way
         """
-        from anyio import sleep
-        from anyio.lowlevel import checkpoint
-
         self._check()
-        with self._launching(), self._undo:
-            self.runtime_dir = self._make_runtime_dir()
-            self._guard = this_guardian().guard(self.kernel_id)
-            self._undo.callback(self._guard.release)
-            await checkpoint()
-            process = self._start_process()
-            # Whoever asks about a process that the system is loading is kept waiting.
-            await sleep(_SECONDS_TO_LOAD)
-            result = self._hold(process)
-            self._undo.pop_all()
-        return result
+        with self._launching():
+            return await self._launch()
 
     def make_connection_file(self) -> tuple[str, ConnectionInfo]:
         """Find ports, make a key, and write both to a new file in the runtime directory.
@@ -204,6 +192,22 @@ class SubprocessLauncher(KernelLauncherABC):
     def files_to_cleanup(self, connection_file: str, connection_info: ConnectionInfo) -> list[str]:
         """Return the files, and directories of files, to remove when the kernel has ended."""
         return [connection_file]
+
+    async def _launch(self) -> tuple[ConnectionInfo, KernelManager]:
+        from anyio import sleep
+        from anyio.lowlevel import checkpoint
+
+        with self._undo:
+            self.runtime_dir = self._make_runtime_dir()
+            self._guard = this_guardian().guard(self.kernel_id)
+            self._undo.callback(self._guard.release)
+            await checkpoint()
+            process = self._start_process()
+            # Whoever asks about a process that the system is loading is kept waiting.
+            await sleep(_SECONDS_TO_LOAD)
+            result = self._hold(process)
+            self._undo.pop_all()
+        return result
 
     def _connection_file(self) -> str:
         return os.path.join(self.runtime_dir, f"kernel-{self.kernel_id}.json")

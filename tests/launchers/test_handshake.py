@@ -18,6 +18,7 @@ import zmq
 
 from kernel_mgmt.client import KernelClient
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
+from kernel_mgmt.records import record_path
 from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt.types import ConnectionInfo, LaunchOptions
 from kernel_mgmt_subprocess import (
@@ -258,3 +259,22 @@ def test_a_kernel_does_not_register_where_its_addresses_are_given(
     )
 
     assert not isinstance(launcher, SubprocessHandshakeKernelLauncher)
+
+
+async def test_a_launcher_that_waits_for_a_registration_refuses_to_launch_another(
+    runtime_dir: Path,
+) -> None:
+    launcher = SubprocessHandshakeKernelLauncher(HANGS, runtime_dir=runtime_dir)
+    record = Path(record_path(launcher.kernel_id, runtime_dir))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(launcher.launch)
+        with anyio.fail_after(30):
+            while not record.exists():
+                await anyio.sleep(0.001)
+            with pytest.raises(KernelLaunchError, match="one launcher for each kernel"):
+                await launcher.launch()
+        waits_on = record.exists()
+        tasks.cancel_scope.cancel()
+
+    assert waits_on
+    assert os.listdir(runtime_dir) == []
