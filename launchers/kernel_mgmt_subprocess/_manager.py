@@ -7,7 +7,6 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from threading import Thread
 from uuid import uuid4
 
 from kernel_mgmt.abc import KernelManagerABC
@@ -133,19 +132,6 @@ class KernelManager(KernelManagerABC):
         self._process.kill()
         await self._process.wait()
 
-    def kill_now(self, *, seconds_to_block: float = 0.01) -> None:
-        """End the kernel at once and clean up after it, without awaiting.
-
-        This is for where nothing can be awaited, as in a launch that is cancelled.
-
-        :param seconds_to_block: how long to block; what takes longer is left to a thread
-        """
-        self._process.kill()
-        if self._process.block_until_ended(seconds_to_block):
-            self._clean_up()
-        else:
-            Thread(target=self._clean_up_later, name=f"end-{self.pid}", daemon=True).start()
-
     async def kernel_ready(self) -> None:
         """Take note that the kernel has answered: ports that were held for it are let go."""
         self._process.release_ports()
@@ -180,10 +166,6 @@ class KernelManager(KernelManagerABC):
 
             close_handle(self._win_interrupt_evt)
             self._win_interrupt_evt = None
-
-    def _clean_up_later(self) -> None:
-        self._process.block_until_ended()
-        self._clean_up()
 
     def __repr__(self) -> str:
         state = "running" if self.exit_status is None else str(self.exit_status)

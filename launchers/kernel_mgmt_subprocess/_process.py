@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from selectors import EVENT_READ, DefaultSelector
 from threading import Lock
 from typing import Literal
 
@@ -98,18 +97,6 @@ class KernelProcess:
                 )
         finally:
             descriptor.close()
-
-    def block_until_ended(self, seconds: float | None = None) -> bool:
-        """Wait without an event loop, and return whether the process has ended."""
-        descriptor = self._end_descriptor()
-        if descriptor is not None:
-            try:
-                with DefaultSelector() as selector:
-                    selector.register(descriptor, EVENT_READ)
-                    selector.select(seconds)
-            finally:
-                descriptor.close()
-        return self.has_ended()
 
     def send_signal(self, signum: int) -> None:
         """Signal the process and its group; nothing happens if it has ended."""

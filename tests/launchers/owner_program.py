@@ -63,6 +63,16 @@ def launch_script(script: str, **options: Any) -> KernelManager:
     return manager
 
 
+def end(manager: KernelManager) -> None:
+    """End a kernel, and clean up after it."""
+
+    async def end() -> None:
+        await manager.kill()
+        await manager.cleanup()
+
+    anyio.run(end, backend=BACKEND)
+
+
 def guardian() -> int | None:
     """The process id of the guardian."""
     return this_guardian().pid

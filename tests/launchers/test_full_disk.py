@@ -65,8 +65,7 @@ import kernel_mgmt_subprocess
 getattr(disk_filler, {leave!r})(RUNTIME_DIR, {number!r})
 launcher = getattr(kernel_mgmt_subprocess, {launcher!r})({argv!r}, runtime_dir={directory!r})
 try:
-    manager = anyio.run(launcher.launch, backend=BACKEND)[1]
-    manager.kill_now(seconds_to_block=20)
+    end(anyio.run(launcher.launch, backend=BACKEND)[1])
     message = None
 except KernelLaunchError as error:
     message = error.reason

@@ -120,7 +120,8 @@ async def test_a_launch_lets_the_event_loop_run_in_between(
         tasks.start_soon(take_turns)
         _, manager = await launcher_class(SLEEP, runtime_dir=runtime_dir).launch()
         tasks.cancel_scope.cancel()
-        manager.kill_now(seconds_to_block=20)
+    await manager.kill()
+    await manager.cleanup()
 
     assert turns > 1
 
@@ -227,7 +228,7 @@ async def test_a_subclass_may_take_the_output_elsewhere(runtime_dir: Path) -> No
 async def test_a_subclass_may_override_each_step(runtime_dir: Path) -> None:
     class Fixed(SubprocessIPCKernelLauncher):
         def make_ports(self) -> dict[str, int]:
-            return {name: port + 10 for name, port in super().make_ports().items()}
+            return {name: port for port, name in enumerate(super().make_ports(), start=11)}
 
         def format_kernel_cmd(self, connection_file: str) -> list[str]:
             return [*super().format_kernel_cmd(connection_file), "formatted"]

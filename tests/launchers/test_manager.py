@@ -204,7 +204,6 @@ async def test_a_dead_kernel_can_be_asked_for_anything_any_number_of_times(
         await manager.kernel_ready()
         await manager.wait()
         await manager.cleanup()
-        manager.kill_now()
 
     assert manager.exit_status is status
     assert not await manager.is_alive()
@@ -315,24 +314,6 @@ async def test_cleanup_of_a_running_kernel_lets_it_run(launch: Launch, runtime_d
     assert files == []
     assert alive
     assert manager.exit_status == ExitStatus(signal=signal.SIGKILL)
-
-
-async def test_kill_now_leaves_nothing(launch: Launch, runtime_dir: Path) -> None:
-    manager = await launch(SLEEP)
-    manager.kill_now(seconds_to_block=20)
-
-    assert manager.exit_status == ExitStatus(signal=signal.SIGKILL)
-    assert os.listdir(runtime_dir) == []
-
-
-async def test_kill_now_leaves_what_takes_long_to_a_thread(
-    launch: Launch, runtime_dir: Path
-) -> None:
-    (await launch(SLEEP)).kill_now(seconds_to_block=0)
-
-    with anyio.fail_after(5):
-        while os.listdir(runtime_dir):
-            await anyio.sleep(0.001)
 
 
 def test_a_manager_that_is_dropped_while_its_kernel_runs_warns(runtime_dir: Path) -> None:
@@ -458,7 +439,8 @@ launcher = SubprocessKernelLauncher(argv, runtime_dir={str(runtime_dir)!r})
 manager = asyncio.run(launcher.launch())[1]
 {fork}
 if manager is not None:
-    manager.kill_now(seconds_to_block=20)
+    asyncio.run(manager.kill())
+    asyncio.run(manager.cleanup())
 """
     argv = [sys.executable, "-W", "always::ResourceWarning", "-c", script]
     return run(argv, capture_output=True, text=True, timeout=60, check=True)

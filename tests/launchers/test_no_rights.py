@@ -57,7 +57,7 @@ message = None
 try:
     argv = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
     launcher = getattr(kernel_mgmt_subprocess, {launcher!r})(argv)
-    anyio.run(launcher.launch, backend=BACKEND)[1].kill_now(seconds_to_block=20)
+    end(anyio.run(launcher.launch, backend=BACKEND)[1])
 except KernelLaunchError as error:
     message = error.reason
 answer = [message, guardian()]

@@ -81,17 +81,6 @@ async def test_the_end_is_noticed_though_all_worker_threads_are_busy(
     assert process.exit_status == ExitStatus(code=0)
 
 
-async def test_the_end_can_be_awaited_without_an_event_loop(
-    start: Callable[[str], KernelProcess],
-) -> None:
-    process = start("import time; time.sleep(60)")
-    ended = process.block_until_ended(0.001)
-    process.kill()
-    ended_later = process.block_until_ended(20)
-
-    assert (ended, ended_later) == (False, True)
-
-
 async def test_the_end_that_somebody_else_has_seen_is_noticed(
     start: Callable[[str], KernelProcess],
 ) -> None:
