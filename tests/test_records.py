@@ -288,6 +288,35 @@ def test_pruning_leaves_the_records_of_other_users(tmp_path: Path) -> None:
     assert len(os.listdir(tmp_path)) == 3
 
 
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can write for another user"
+)
+def test_the_record_of_another_user_is_not_believed(tmp_path: Path) -> None:
+    make_record(tmp_path)
+    os.chown(record_path("a", tmp_path), 12345, -1)
+    found = find_records(tmp_path)
+
+    assert found.records == ()
+    assert "belongs to the user 12345" in found.unreadable[0].reason
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_record_that_others_may_write_to_is_neither_believed_nor_pruned(
+    mode: int, tmp_path: Path
+) -> None:
+    make_record(tmp_path)
+    record = make_record(tmp_path, "b")
+    os.chmod(record_path("a", tmp_path), mode)
+    found = find_records(tmp_path)
+    pruned = prune(tmp_path)
+
+    assert found.records == (record,)
+    assert "others may write to it" in found.unreadable[0].reason
+    assert pruned == [record]
+    assert len(os.listdir(tmp_path)) == 3
+
+
 def test_pruning_ends_no_process(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         start_time = ProcessIdentity.of(process.pid).start_time

@@ -17,6 +17,7 @@ from ._directory import (
     prune,
     read_record,
     record_path,
+    remove_kernel_files,
     unfinished_path,
     write_record,
 )
@@ -35,6 +36,7 @@ __all__ = (
     "prune",
     "read_record",
     "record_path",
+    "remove_kernel_files",
     "unfinished_path",
     "write_record",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -77,10 +78,12 @@ def write_record(record: KernelRecord, directory: str | PathLike[str] | None = N
 def read_record(path: str | PathLike[str]) -> KernelRecord:
     """Read a record.
 
+    :raises PermissionError: if it belongs to another user, or others may write to it
     :raises OSError: if it cannot be read
     :raises ValueError: if it is not one
     """
     with open(path, "rb") as file:
+        _check_owner(os.fstat(file.fileno()))
         content = file.read(_MAXIMUM_BYTES)
     try:
         values: Any = json.loads(content)
@@ -94,7 +97,7 @@ def read_record(path: str | PathLike[str]) -> KernelRecord:
 def find_records(directory: str | PathLike[str] | None = None) -> FoundRecords:
     """Read all records, the oldest first; one that cannot be read is named, and hides no other.
 
-    Where the directory itself cannot be read, it is named in their place.
+    One that belongs to another user, or that others may write to, is not believed. Where the directory itself cannot be read, it is named in their place.
 
     :param directory: the directory of records; Jupyter's runtime directory if ``None``
     """
@@ -134,13 +137,46 @@ def prune(directory: str | PathLike[str] | None = None) -> list[KernelRecord]:
     for path in paths:
         with suppress(OSError, ValueError):
             record = read_record(path)
-            if _is_own(path) and is_left(record):
-                for file in record.files:
-                    _remove(file, directory)
+            if is_left(record):
+                _remove_all(record.files, directory)
                 with suppress(FileNotFoundError):
                     os.unlink(path)
                 pruned.append(record)
     return pruned
+
+
+def remove_kernel_files(record: KernelRecord) -> None:
+    """Remove the files of a kernel that has ended, as :func:`prune` does.
+
+    Nothing happens if its record is no longer there, or is that of a kernel which follows it.
+    """
+    for path in record.files:
+        directory = os.path.dirname(path)
+        if path == record_path(record.kernel_id, directory):
+            with suppress(OSError, ValueError):
+                if read_record(path).process == record.process:
+                    _remove_all(record.files, directory)
+                    return
+
+
+# A record may have been written by anything; it must not become a way to remove anything.
+def _remove_all(paths: Iterable[str], directory: str) -> None:
+    for path in paths:
+        with suppress(OSError):
+            _remove(path, directory)
+
+
+def _remove(path: str, directory: str) -> None:
+    if not os.path.isdir(path):
+        if os.path.realpath(os.path.dirname(path)) == os.path.realpath(directory):
+            os.unlink(path)
+        return
+    with os.scandir(path) as entries:
+        modes = {entry.path: entry.stat(follow_symlinks=False).st_mode for entry in entries}
+    if all(stat.S_ISSOCK(mode) for mode in modes.values()):
+        for socket in modes:
+            os.unlink(socket)
+        os.rmdir(path)
 
 
 def _directory(directory: str | PathLike[str] | None) -> str:
@@ -163,20 +199,11 @@ def _unreadable(path: str, error: Exception) -> UnreadableRecord:
     return UnreadableRecord(path, f"{type(error).__name__}: {error}")
 
 
-def _is_own(path: str) -> bool:
-    return not hasattr(os, "geteuid") or os.stat(path).st_uid == os.geteuid()
-
-
-# A record may have been written by anything; it must not become a way to remove anything.
-def _remove(path: str, directory: str) -> None:
-    with suppress(OSError):
-        if not os.path.isdir(path):
-            if os.path.realpath(os.path.dirname(path)) == os.path.realpath(directory):
-                os.unlink(path)
-            return
-        with os.scandir(path) as entries:
-            modes = {entry.path: entry.stat(follow_symlinks=False).st_mode for entry in entries}
-        if all(stat.S_ISSOCK(mode) for mode in modes.values()):
-            for socket in modes:
-                os.unlink(socket)
-            os.rmdir(path)
+def _check_owner(status: os.stat_result) -> None:
+    # Who can write a record can have files read and removed, and processes ended.
+    if not hasattr(os, "geteuid"):
+        return
+    if status.st_uid != os.geteuid():
+        raise PermissionError(f"it belongs to the user {status.st_uid}, not to {os.geteuid()}")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError("others may write to it")

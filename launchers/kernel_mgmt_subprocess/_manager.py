@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from kernel_mgmt.abc import KernelManagerABC
 from kernel_mgmt.exceptions import InterruptUnsupportedError
-from kernel_mgmt.records import KernelRecord
+from kernel_mgmt.records import KernelRecord, remove_kernel_files
 from kernel_mgmt.types import ConnectionInfo, ExitStatus, JSONDict, ResourceLimits
 
 from ._exit_watch import Process
@@ -73,7 +73,8 @@ class KernelManager(KernelManagerABC):
         self._guard = guard
         self._record = record
         persists = record is not None and record.persist
-        self._may_outlive = persists or isinstance(popen, ForeignProcess)
+        self._is_foreign = isinstance(popen, ForeignProcess)
+        self._may_outlive = persists or self._is_foreign
         self._process = KernelProcess(
             popen,
             self.kernel_id,
@@ -157,7 +158,10 @@ class KernelManager(KernelManagerABC):
 
     def _clean_up(self) -> None:
         self._process.release_ports()
-        remove_files(self._files)
+        if self._is_foreign and self._record is not None:
+            remove_kernel_files(self._record)
+        else:
+            remove_files(self._files)
         self._files.clear()
         if self._guard is not None:
             self._guard.files_are_removed()

@@ -27,7 +27,6 @@ def reattach(record: KernelRecord) -> KernelManager:
     _check_runs(record)
     manager = KernelManager(
         ForeignProcess(record.process),
-        record.files,
         connection_info=_connection_info(record),
         kernel_id=record.kernel_id,
         interrupt_mode=record.interrupt_mode,

@@ -322,6 +322,44 @@ async def test_the_cleanup_of_a_reattached_manager_removes_the_files(runtime_dir
     assert files == []
 
 
+async def test_the_cleanup_of_a_reattached_manager_removes_nothing_else(
+    runtime_dir: Path, tmp_path: Path
+) -> None:
+    thesis, theses = tmp_path / "thesis", tmp_path / "theses"
+    theses.mkdir()
+    for path in (thesis, theses / "another"):
+        path.touch()
+    first = await launch(SLEEP, runtime_dir)
+    record = record_of(first)
+    files = (str(thesis), str(theses), *record.files)
+    manager = reattach(replace(record, files=files))
+    await manager.kill()
+    await manager.cleanup()
+    left = os.listdir(runtime_dir)
+    await ended(first)
+
+    assert thesis.exists()
+    assert (theses / "another").exists()
+    assert left == []
+
+
+async def test_the_cleanup_of_a_reattached_manager_spares_the_kernel_that_follows(
+    runtime_dir: Path,
+) -> None:
+    first = await launch(SLEEP, runtime_dir)
+    manager = reattach(record_of(first))
+    await ended(first)
+    second = await launch(SLEEP, runtime_dir, kernel_id=first.kernel_id)
+    before = sorted(os.listdir(runtime_dir))
+    await manager.wait()
+    await manager.cleanup()
+    after = sorted(os.listdir(runtime_dir))
+    await ended(second)
+
+    assert len(before) == 3
+    assert after == before
+
+
 async def test_a_kernel_that_has_died_cannot_be_taken_hold_of(runtime_dir: Path) -> None:
     first = await launch("raise SystemExit('last words')", runtime_dir)
     record = record_of(first)
