@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections import deque
 from collections.abc import Sequence
+from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -80,18 +81,16 @@ class Signer:
         if self._hmac is None:
             return parts
         signature = bytes(frames[start])
-        if not hmac.compare_digest(self.sign(parts), signature):
+        if not compare_digest(self.sign(parts), signature):
             raise WireError("wrong signature")
-        if signature in self._seen:
+        seen, order = self._seen, self._order
+        if signature in seen:
             raise WireError("seen before")
-        self._remember(signature)
+        seen.add(signature)
+        order.append(signature)
+        if len(order) > self._remembered:
+            seen.discard(order.popleft())
         return parts
-
-    def _remember(self, signature: bytes) -> None:
-        self._seen.add(signature)
-        self._order.append(signature)
-        if len(self._order) > self._remembered:
-            self._seen.discard(self._order.popleft())
 
 
 def _keyed(key: bytes, scheme: str) -> hmac.HMAC:

@@ -22,6 +22,15 @@ from kernel_mgmt.abc import TransportABC
 from kernel_mgmt.exceptions import ClientClosedError, KernelLaunchError
 from kernel_mgmt.wire import Signer, WireError
 
+from ._frames import (
+    COPY_LIMIT,
+    MOST_AT_ONCE,
+    behind_what_is_cut_short,
+    is_small,
+    receive,
+    receive_signed,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
@@ -45,8 +54,6 @@ _MOST_MESSAGES = 64
 _MOST_TIME = 0.001
 # So long (seconds) a flood may gather before it is read on, which halves its price.
 _GATHER = 0.005
-# Frames larger than this are not copied out of ZeroMQ's memory.
-_COPY_LIMIT = 16_384
 # Connecting is tried again after so many milliseconds; with a kernel that is on its way up, after more
 # and more, up to so many times as long. Each try costs some of ZeroMQ's thread.
 _RECONNECT_STARTING = 4
@@ -119,6 +126,7 @@ class ZMQTransport(TransportABC):
         key = connection_info.get("key", "")
         scheme = connection_info.get("signature_scheme", "hmac-sha256")
         self._signer = Signer(key.encode(), scheme, allow_unsigned=allow_unsigned)
+        self._receive = receive_signed if key else receive
         channels: tuple[Channel, ...] = (*_CHANNELS, "hb") if heartbeat else _CHANNELS
         self._addresses: dict[Channel, str] = {
             channel: _address(connection_info, channel) for channel in channels
@@ -252,14 +260,14 @@ class ZMQTransport(TransportABC):
         frames: list[Buffer] = []
         try:
             for _ in range(_MOST_MESSAGES):
-                frames = _receive(socket)
+                frames = self._receive(socket)
                 self._take(channel, frames)
                 if socket.closed:  # by what was received
                     return None
                 if perf_counter() > until:
                     break
         except zmq.Again:
-            gathers = self._gathers and channel == "iopub" and _is_small(frames)
+            gathers = self._gathers and channel == "iopub" and is_small(frames)
             return _GATHER if gathers else None
         return 0
 
@@ -280,16 +288,22 @@ class ZMQTransport(TransportABC):
             self._drain_on("iopub", self._sockets["iopub"])
             if not self._sockets:
                 return
-        try:
-            parts = self._signer.parse(frames)
-        except WireError as error:
-            self.dropped += 1
-            if self.dropped == 1:
-                log.warning(
-                    "dropped what came on %s: %s (further ones are counted)", channel, error
-                )
-            return
-        self._received(channel, parts)
+        for _ in range(MOST_AT_ONCE):
+            try:
+                parts = self._signer.parse(frames)
+            except WireError as error:
+                self._drop(channel, error)
+            else:
+                self._received(channel, parts)
+                return
+            frames = behind_what_is_cut_short(frames)
+            if not frames:
+                return
+
+    def _drop(self, channel: Channel, error: WireError) -> None:
+        self.dropped += 1
+        if self.dropped == 1:
+            log.warning("dropped what came on %s: %s (further ones are counted)", channel, error)
 
 
 def _connect(socket: zmq.Socket[bytes], address: str, curve: tuple[bytes, bytes] | None) -> None:
@@ -337,20 +351,5 @@ def _events(socket: zmq.Socket[bytes]) -> int:
     return cast(int, socket.get(zmq.EVENTS))
 
 
-def _receive(socket: zmq.Socket[bytes]) -> list[Buffer]:
-    frames: list[Buffer] = []
-    receive = socket.recv
-    while True:
-        frame = receive(zmq.NOBLOCK, copy=False)
-        frames.append(frame.bytes if len(frame) < _COPY_LIMIT else frame.buffer)
-        if not frame.more:
-            return frames
-
-
-def _is_small(frames: Sequence[Buffer]) -> bool:
-    """Whether a message that was received costs less than the wake for it, as its last frame tells."""
-    return bool(frames) and isinstance(frames[-1], bytes)
-
-
 def _small(parts: Sequence[Buffer]) -> bool:
-    return len(parts) == 4 or sum(map(len, parts[4:])) < _COPY_LIMIT
+    return len(parts) == 4 or sum(map(len, parts[4:])) < COPY_LIMIT

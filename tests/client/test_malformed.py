@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,29 +139,82 @@ BAD: dict[str, list[list[Buffer]]] = {
 async def test_what_is_no_good_is_dropped_with_a_line_in_the_log_and_what_follows_arrives(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    address = str(tmp_path / "k")
+    sent = [[b"topic", *frames] for frames in (*BAD[name], good("good"))]
+
+    with caplog.at_level(logging.WARNING):
+        seen, dropped = await received(sent, "good", tmp_path)
+
+    assert seen == ["good"]
+    assert dropped == len(BAD[name])
+    assert len([record for record in caplog.records if "dropped" in record.message]) == 1
+
+
+WHOLE: list[Buffer] = [b"topic", *SIGNER.frames(GOOD)]
+STRAY: list[Buffer] = [b"x"] * 8
+CUT = [
+    *(WHOLE[:count] for count in range(1, len(WHOLE))),
+    *(WHOLE[1:count] for count in range(2, len(WHOLE))),
+    *(STRAY[:count] for count in range(1, len(STRAY))),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cut", CUT, ids=lambda cut: f"{len(cut)} from {cut[0][:5]!r}")
+async def test_what_is_cut_short_is_counted_and_costs_no_other_message(
+    cut: list[Buffer], tmp_path: Path
+) -> None:
+    buffers = [b"", b"buffer"]
+    sent = [cut, [b"topic", *good("1")], cut, [b"topic", *good("2"), *buffers], cut, good("end")]
+
+    seen, dropped = await received(sent, "end", tmp_path)
+
+    assert seen == ["1", "2", "end"]
+    assert dropped == 3
+
+
+@pytest.mark.anyio
+async def test_nothing_that_is_cut_short_costs_another_message(tmp_path: Path) -> None:
+    pairs = list(product(CUT, repeat=2))
+    texts = [str(number) for number in range(len(pairs))]
+    sent: list[list[Buffer]] = []
+    for pair, text in zip(pairs, texts, strict=True):
+        sent += [*pair, [b"topic", *good(text)]]
+
+    seen, dropped = await received(sent, texts[-1], tmp_path)
+
+    assert seen == texts
+    assert dropped >= len(pairs)
+
+
+def good(text: str) -> list[Buffer]:
+    content = {"name": "stdout", "text": text}
+    return SIGNER.frames(MessageFactory("kernel").make("stream", content)[1])
+
+
+async def received(
+    sent: Sequence[Sequence[Buffer]], last: str, directory: Path
+) -> tuple[list[str], int]:
+    """Publish frames; return the texts that came out of them up to the last, and what did not."""
+    address = str(directory / "k")
     ports = {"shell_port": 1, "stdin_port": 2, "control_port": 3, "iopub_port": 4}
     info: Any = {"transport": "ipc", "ip": address, "key": KEY.decode(), **ports}
     arrived = anyio.Event()
-    seen: list[Message] = []
+    seen: list[str] = []
 
     def note(message: Message) -> None:
-        seen.append(message)
-        arrived.set()
+        seen.append(message.content["text"])
+        if seen[-1] == last:
+            arrived.set()
 
     with zmq.Context() as context, context.socket(zmq.XPUB) as iopub:
         iopub.linger = 0
         iopub.bind(f"ipc://{address}-4")
-        with caplog.at_level(logging.WARNING):
-            async with KernelClient(info) as client:
-                client.add_handler(note)
-                client.kernel_info()
-                await anyio.to_thread.run_sync(iopub.recv)
-                for frames in (*BAD[name], Signer(KEY).frames(GOOD)):
-                    iopub.send_multipart([b"topic", *frames])
-                with anyio.fail_after(30):
-                    await arrived.wait()
-
-    assert [message.content["text"] for message in seen] == ["good"]
-    assert client.dropped == len(BAD[name])
-    assert len([record for record in caplog.records if "dropped" in record.message]) == 1
+        async with KernelClient(info) as client:
+            client.add_handler(note)
+            client.kernel_info()
+            await anyio.to_thread.run_sync(iopub.recv)
+            for frames in sent:
+                iopub.send_multipart(frames)
+            with anyio.fail_after(30):
+                await arrived.wait()
+            return seen, client.dropped
