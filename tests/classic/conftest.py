@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import anyio.lowlevel
 import pytest
@@ -23,6 +24,9 @@ __all__ = ("nothing_is_left", "started_zmq")
 
 StartFake: TypeAlias = Callable[..., Awaitable[AsyncKernelClient]]
 StartBlocking: TypeAlias = Callable[..., BlockingKernelClient]
+
+# An id of a kernel that no other test run has, whose kernels would be ended with ours.
+MINE = f"mine-{uuid4()}"
 
 IPYKERNEL = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 

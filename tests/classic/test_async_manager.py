@@ -27,6 +27,8 @@ from kernel_mgmt_pyimport import IPykernelProvider
 from kernel_mgmt_spec import KernelSpecProvider
 from tests.lives_provider import LivesProvider
 
+from .conftest import MINE
+
 pytestmark = pytest.mark.anyio
 
 Make: TypeAlias = Callable[..., AsyncKernelManager]
@@ -168,7 +170,7 @@ async def test_what_is_asked_of_a_start_reaches_the_launch(make: Make, tmp_path:
     manager = make(provider)
 
     await manager.start_kernel(
-        kernel_id="my-kernel",
+        kernel_id=MINE,
         cwd=tmp_path,
         env={"A": "1"},
         extra_arguments=["--never-idle"],
@@ -178,7 +180,7 @@ async def test_what_is_asked_of_a_start_reaches_the_launch(make: Make, tmp_path:
     (launch,) = provider.launches
 
     assert (launch.cwd, launch.launch_params) == (tmp_path, {"p": 2})
-    assert launch.options.kernel_id == manager.kernel_id == "my-kernel"
+    assert launch.options.kernel_id == manager.kernel_id == MINE
     assert launch.options.env == {"A": "1"}
     assert launch.options.extra_arguments == ("--never-idle",)
     assert launch.options.encryption == "disabled"

@@ -24,6 +24,8 @@ from kernel_mgmt.client import ShutdownStage
 from kernel_mgmt_pyimport import IPykernelProvider
 from tests.lives_provider import LivesProvider
 
+from .conftest import MINE
+
 pytestmark = pytest.mark.anyio
 
 Make: TypeAlias = Callable[..., AsyncMultiKernelManager]
@@ -52,7 +54,7 @@ async def test_kernels_are_started_used_and_shut_down_by_their_ids(make: Make) -
     kernels = make()
 
     kernel_id = await kernels.start_kernel()
-    other_id = await kernels.start_kernel("lives/tcp", kernel_id="mine")
+    other_id = await kernels.start_kernel("lives/tcp", kernel_id=MINE)
     known = kernels.list_kernel_ids(), len(kernels), kernel_id in kernels
     client = kernels.get_kernel(kernel_id).client()
     client.start_channels()
@@ -61,12 +63,12 @@ async def test_kernels_are_started_used_and_shut_down_by_their_ids(make: Make) -
     client.stop_channels()
     stage = await kernels.shutdown_kernel(kernel_id)
 
-    assert other_id == "mine"
-    assert known == ([kernel_id, "mine"], 2, True)
+    assert other_id == MINE
+    assert known == ([kernel_id, MINE], 2, True)
     assert reply["content"]["status"] == "ok"
     assert stage == "shutdown"
-    assert kernels.list_kernel_ids() == ["mine"]
-    assert await kernels.is_alive("mine")
+    assert kernels.list_kernel_ids() == [MINE]
+    assert await kernels.is_alive(MINE)
 
 
 @pytest.mark.parametrize("now", [False, True])
@@ -90,10 +92,10 @@ async def test_thirty_kernels_are_started_and_ended_at_once(now: bool, make: Mak
 
 async def test_an_id_is_had_once(make: Make) -> None:
     kernels = make()
-    await kernels.start_kernel(kernel_id="mine")
+    await kernels.start_kernel(kernel_id=MINE)
 
-    with pytest.raises(DuplicateKernelError, match="mine"):
-        await kernels.start_kernel(kernel_id="mine")
+    with pytest.raises(DuplicateKernelError, match=MINE):
+        await kernels.start_kernel(kernel_id=MINE)
 
 
 async def test_an_id_is_had_once_also_of_two_starts_at_once(make: Make) -> None:
@@ -103,7 +105,7 @@ async def test_an_id_is_had_once_also_of_two_starts_at_once(make: Make) -> None:
 
     async def start() -> None:
         try:
-            await kernels.start_kernel(kernel_id="mine")
+            await kernels.start_kernel(kernel_id=MINE)
         except DuplicateKernelError as error:
             errors.append(error.kernel_id)
 
@@ -111,7 +113,7 @@ async def test_an_id_is_had_once_also_of_two_starts_at_once(make: Make) -> None:
         tasks.start_soon(start)
         tasks.start_soon(start)
 
-    assert errors == ["mine"]
+    assert errors == [MINE]
     assert len(provider.launches) == 1
 
 
@@ -119,14 +121,14 @@ async def test_a_start_that_fails_leaves_no_kernel_and_no_id(make: Make) -> None
     kernels = make(LivesProvider(["--exit-at-start", "3"], []))
 
     with pytest.raises(KernelLaunchError, match="exit code 3"):
-        await kernels.start_kernel(kernel_id="mine")
+        await kernels.start_kernel(kernel_id=MINE)
     with pytest.raises(NoSuchKernelError):
-        await kernels.start_kernel("lives/nonsense", kernel_id="mine")
+        await kernels.start_kernel("lives/nonsense", kernel_id=MINE)
     left = kernels.list_kernel_ids()
-    await kernels.start_kernel(kernel_id="mine")
+    await kernels.start_kernel(kernel_id=MINE)
 
     assert left == []
-    assert "mine" in kernels
+    assert MINE in kernels
 
 
 async def test_a_start_that_is_cancelled_leaves_no_kernel_and_no_id(make: Make) -> None:
@@ -137,16 +139,16 @@ async def test_a_start_that_is_cancelled_leaves_no_kernel_and_no_id(make: Make) 
         async with anyio.create_task_group() as tasks:
 
             async def start() -> None:
-                await kernels.start_kernel(kernel_id="mine")
+                await kernels.start_kernel(kernel_id=MINE)
 
             tasks.start_soon(start)
             while not provider.managers:
                 await anyio.sleep(0.001)
             tasks.cancel_scope.cancel()
-    await kernels.start_kernel(kernel_id="mine")
+    await kernels.start_kernel(kernel_id=MINE)
 
     assert not await provider.managers[0].is_alive()
-    assert kernels.list_kernel_ids() == ["mine"]
+    assert kernels.list_kernel_ids() == [MINE]
 
 
 @pytest.mark.parametrize("operation", ["shutdown_kernel", "restart_kernel", "interrupt_kernel"])
@@ -578,7 +580,7 @@ async def test_a_kernel_method_hands_on_to_the_manager_of_the_kernel(make: Make)
 
     class Mine(AsyncMultiKernelManager):
         def new_kernel_id(self, **keywords: object) -> str:
-            return "mine"
+            return MINE
 
         @kernel_method
         def resolve_path(self, kernel_id: str, path: str) -> str | None:
@@ -589,7 +591,7 @@ async def test_a_kernel_method_hands_on_to_the_manager_of_the_kernel(make: Make)
     kernels: Any = make(kind=Mine)
     await kernels.start_kernel()
 
-    resolved = kernels.resolve_path("mine", "/")
+    resolved = kernels.resolve_path(MINE, "/")
 
     assert resolved == "/"
     assert logged == ["/"]

@@ -20,6 +20,8 @@ from kernel_mgmt.classic import AsyncMultiKernelManager, KernelManager, MultiKer
 from kernel_mgmt_pyimport import IPykernelProvider
 from tests.lives_provider import LivesProvider
 
+from .conftest import MINE
+
 Make: TypeAlias = Callable[..., MultiKernelManager]
 
 
@@ -82,11 +84,11 @@ def test_a_manager_works_inside_a_running_loop(make: Make) -> None:
 
 def test_what_is_done_with_one_kernel_reaches_its_manager(make: Make) -> None:
     kernels = make(LivesProvider(["--ignore-shutdown"]))
-    kernel_id = kernels.start_kernel(kernel_id="mine")
+    kernel_id = kernels.start_kernel(kernel_id=MINE)
     other = kernels.start_kernel()
 
     with pytest.raises(DuplicateKernelError):
-        kernels.start_kernel(kernel_id="mine")
+        kernels.start_kernel(kernel_id=MINE)
     kernels.restart_kernel(kernel_id, now=True)
     kernels.interrupt_kernel(kernel_id)
     kernels.signal_kernel(kernel_id, 0)
@@ -114,21 +116,21 @@ def test_an_id_is_had_once_also_of_two_threads_at_once(make: Make) -> None:
     kernels = make(kernel_manager_factory=make_manager)
 
     with ThreadPoolExecutor(2) as threads:
-        starts = [threads.submit(kernels.start_kernel, kernel_id="mine") for _ in range(2)]
+        starts = [threads.submit(kernels.start_kernel, kernel_id=MINE) for _ in range(2)]
     errors = [type(start.exception()) for start in starts]
 
     assert sorted(errors, key=str) == [type(None), DuplicateKernelError]
-    assert kernels.list_kernel_ids() == ["mine"]
+    assert kernels.list_kernel_ids() == [MINE]
 
 
 def test_a_start_that_fails_leaves_no_kernel_and_no_id(make: Make) -> None:
     kernels = make(LivesProvider(["--exit-at-start", "3"], []))
 
     with pytest.raises(KernelLaunchError):
-        kernels.start_kernel(kernel_id="mine")
-    kernels.start_kernel(kernel_id="mine")
+        kernels.start_kernel(kernel_id=MINE)
+    kernels.start_kernel(kernel_id=MINE)
 
-    assert kernels.is_alive("mine")
+    assert kernels.is_alive(MINE)
 
 
 def test_kernels_that_die_are_started_again_and_callbacks_told(make: Make) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import MINE
+
 IMPORT = re.compile(r"^from jupyter_client[.\w]* import", re.MULTILINE)
 
 PROGRAMS = {
@@ -303,7 +305,7 @@ def output_of(program: str, directory: Path) -> str:
 def test_a_program_prints_the_same_with_the_import_changed(
     name: str, runtime_dir: Path, tmp_path: Path
 ) -> None:
-    theirs = PROGRAMS[name]
+    theirs = PROGRAMS[name].replace('"mine"', repr(MINE))
     ours = IMPORT.sub("from kernel_mgmt.classic import", theirs)
     ours = ours.replace("jupyter_client.manager.", "kernel_mgmt.classic.")
 

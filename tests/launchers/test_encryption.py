@@ -105,14 +105,14 @@ async def test_an_encrypted_kernel_works_and_shuts_plain_clients_out(
 
 
 async def test_the_keys_are_in_the_connection_file_and_nowhere_else(
-    launch: Launch, runtime_dir: Path, caplog: pytest.LogCaptureFixture
+    launch: Launch, runtime_dir: Path, kernel_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    connection_info, manager = await launch(fake_kernel_argv(), kernel_id="a")
+    connection_info, manager = await launch(fake_kernel_argv(), kernel_id=kernel_id)
     async with KernelClient(connection_info, manager) as client:
         await client.wait_for_ready(10)
         shown = repr(client) + repr(manager)
-    path = runtime_dir / "kernel-a.json"
+    path = runtime_dir / f"kernel-{kernel_id}.json"
     keys = [connection_info.get("curve_publickey", ""), connection_info.get("curve_secretkey", "")]
 
     assert json.loads(path.read_text()) == connection_info
@@ -184,11 +184,11 @@ async def test_a_start_that_fails_names_curve(
 
 
 async def test_jupyter_client_reads_the_keys_from_the_connection_file(
-    launch: Launch, runtime_dir: Path
+    launch: Launch, runtime_dir: Path, kernel_id: str
 ) -> None:
     pytest.importorskip("jupyter_client", "8.9")
-    await launch(IPYKERNEL, transport="tcp", kernel_id="a")
-    path = str(runtime_dir / "kernel-a.json")
+    await launch(IPYKERNEL, transport="tcp", kernel_id=kernel_id)
+    path = str(runtime_dir / f"kernel-{kernel_id}.json")
 
     # Its event loop stays open, and so it runs in a process of its own.
     with anyio.fail_after(60):

@@ -96,17 +96,18 @@ async def test_a_kernel_that_has_registered_can_be_talked_to(launch: Launch, kin
 
 
 async def test_the_connection_file_takes_the_place_of_the_registration_file(
-    launch: Launch, runtime_dir: Path
+    launch: Launch, runtime_dir: Path, kernel_id: str
 ) -> None:
-    connection_info, manager = await launch(REGISTERS, kernel_id="a")
-    path = runtime_dir / "kernel-a.json"
+    connection_info, manager = await launch(REGISTERS, kernel_id=kernel_id)
+    path = runtime_dir / f"kernel-{kernel_id}.json"
     files = sorted(os.listdir(runtime_dir))
 
     assert json.loads(path.read_text()) == connection_info == manager.connection_info
     assert "registration_port" not in connection_info
     assert 0 not in ports_of(connection_info)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert files == [".kernel-a.log", ".kernel-a.record.json", "kernel-a.json"]
+    hidden = [f".kernel-{kernel_id}.log", f".kernel-{kernel_id}.record.json"]
+    assert files == [*hidden, path.name]
 
 
 @pytest.mark.skipif(not zmq.has("curve"), reason="this libzmq has no CURVE")

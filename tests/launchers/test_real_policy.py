@@ -40,7 +40,10 @@ IPYKERNEL = Kernel(
     {"supported_encryption": ["curve"]},
 )
 BASH = Kernel(
-    ["python", "-m", "bash_kernel", "-f", "{connection_file}"], "ipc", "echo begun; sleep 60"
+    ["python", "-m", "bash_kernel", "-f", "{connection_file}"],
+    "ipc",
+    # No `sleep 60`: bash loses what comes while it starts a command, and bash_kernel the next one.
+    "echo begun; read -t 60",
 )
 R = Kernel(
     ["R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"],

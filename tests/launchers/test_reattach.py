@@ -193,10 +193,12 @@ print('end', flush=True)
     assert content.split(maxsplit=2)[1] == b"a" * 200
 
 
-async def test_a_manager_describes_its_kernel_without_secrets(runtime_dir: Path) -> None:
-    manager = await launch(SLEEP, runtime_dir, kernel_id="a")
+async def test_a_manager_describes_its_kernel_without_secrets(
+    runtime_dir: Path, kernel_id: str
+) -> None:
+    manager = await launch(SLEEP, runtime_dir, kernel_id=kernel_id)
     record = record_of(manager)
-    written = read_record(record_path("a", runtime_dir))
+    written = read_record(record_path(kernel_id, runtime_dir))
     await ended(manager)
 
     assert record == written
@@ -404,13 +406,15 @@ async def test_what_a_kernel_that_persisted_left_is_pruned(
     assert prune(runtime_dir) == [record]
 
 
-async def test_a_launch_that_cannot_write_the_record_leaves_nothing(runtime_dir: Path) -> None:
-    in_the_way = Path(record_path("a", runtime_dir))
+async def test_a_launch_that_cannot_write_the_record_leaves_nothing(
+    runtime_dir: Path, kernel_id: str
+) -> None:
+    in_the_way = Path(record_path(kernel_id, runtime_dir))
     in_the_way.mkdir(parents=True)
     (in_the_way / "file").mkdir()
 
     with pytest.raises(KernelLaunchError, match="The record of the kernel cannot be written"):
-        await launch(SLEEP, runtime_dir, kernel_id="a")
+        await launch(SLEEP, runtime_dir, kernel_id=kernel_id)
     assert os.listdir(runtime_dir) == [in_the_way.name]
     (in_the_way / "file").rmdir()
     in_the_way.rmdir()

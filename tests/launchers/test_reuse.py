@@ -57,16 +57,16 @@ async def end(manager: KernelManager) -> None:
 
 
 async def test_a_client_of_the_first_kernel_goes_on_with_the_second(
-    launch: Launch, runtime_dir: Path
+    launch: Launch, runtime_dir: Path, kernel_id: str
 ) -> None:
-    before, first = await launch(kernel_id="a")
+    before, first = await launch(kernel_id=kernel_id)
     async with KernelClient(before) as client:
         with anyio.fail_after(20):
             await client.wait_for_ready()
             await end(first)
-            after, _ = await launch(kernel_id="a", connection_info=before, restart=True)
+            after, _ = await launch(kernel_id=kernel_id, connection_info=before, restart=True)
             reply = await client.execute("pid")
-    written = json.loads((runtime_dir / "kernel-a.json").read_text())
+    written = json.loads((runtime_dir / f"kernel-{kernel_id}.json").read_text())
 
     assert reply.content["status"] == "ok"
     assert after == before == written
