@@ -18,7 +18,7 @@ from ._terminal import say
 __all__ = ("run",)
 
 # In the order of the help: what there is, running code, kernels that stay, and the rest.
-_COMMANDS = ("list", "export")
+_COMMANDS = ("list", "export", "jupyter")
 
 
 class _Commands(click.Group):

@@ -13,7 +13,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 MakeSpec: TypeAlias = Callable[..., Path]
-Start: TypeAlias = Callable[[str], tuple[KernelManager, BlockingKernelClient]]
+Start: TypeAlias = Callable[..., tuple[KernelManager, BlockingKernelClient]]
 
 
 def outputs_of(client: BlockingKernelClient, code: str) -> list[dict[str, Any]]:
@@ -56,8 +56,8 @@ def start() -> Iterator[Start]:
     """Starts a kernelspec as Jupyter's programs do, and waits until it is ready."""
     started: list[tuple[KernelManager, BlockingKernelClient]] = []
 
-    def start_kernel(name: str) -> tuple[KernelManager, BlockingKernelClient]:
-        manager = KernelManager(kernel_name=name)
+    def start_kernel(name: str, **keywords: Any) -> tuple[KernelManager, BlockingKernelClient]:
+        manager = KernelManager(kernel_name=name, **keywords)
         manager.start_kernel()
         client: BlockingKernelClient = manager.client()
         started.append((manager, client))
