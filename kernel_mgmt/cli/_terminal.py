@@ -2,42 +2,149 @@
 
 from __future__ import annotations
 
-import json
+import os
+import re
 import sys
+import threading
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 import click
 
-__all__ = ("print_json", "print_table", "progress", "say")
+from ._status import CommandError, Status
+
+__all__ = (
+    "confirm",
+    "has_user",
+    "on_one_line",
+    "print_json",
+    "print_table",
+    "printable",
+    "progress",
+    "say",
+)
+
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_PROGRESS_AFTER = 0.5
+_PROGRESS_EVERY = 0.1
+_SPINNER = "|/-\\"
 
 
 def say(message: str) -> None:
     """Tell the user something that is no data, on stderr."""
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
 
 
 def print_json(value: object) -> None:
     """Print data as JSON: indented, with keys as they are."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    import json
+
+    # What stdout has no characters for would be written by an escape of Python.
+    ascii_only = not _encoding(sys.stdout).startswith("utf")
+    click.echo(json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows in aligned columns, which are never cut: other programs read them, too."""
-    table = [tuple(header), *map(tuple, rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    table = [[on_one_line(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
     for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        cells = (
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        )
         click.echo("  ".join(cells).rstrip())
+
+
+def on_one_line(text: str) -> str:
+    """Return text of a stranger with what would break the line, or steer the terminal, escaped."""
+    if text.isprintable():
+        return text
+    from kernel_mgmt.discovery._faults import on_one_line
+
+    return on_one_line(text)
+
+
+def printable(text: str) -> str:
+    """Return text of a stranger without its colours, and with what else steers the terminal escaped.
+
+    Lines stay lines.
+    """
+    if text.isprintable():
+        return text
+    lines = _COLOURS.sub("", text).split("\n")
+    return "\n".join(on_one_line(line.expandtabs()) for line in lines)
+
+
+def has_user() -> bool:
+    """Whether somebody can be asked: stdin and stderr are a terminal."""
+    return _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+
+
+def confirm(question: str, *, yes: bool = False) -> None:
+    """Ask the user for consent, unless it has been given.
+
+    :param yes: whether it has been given, by an option ``--yes``
+    :raises CommandError: if nobody can be asked
+    :raises click.Abort: if the user does not consent
+    """
+    if yes:
+        return
+    if not has_user():
+        message = f"{question} Nobody can be asked here; say --yes if it is meant"
+        raise CommandError(message, Status.USAGE)
+    click.confirm(printable(question), abort=True, err=True)
 
 
 @contextmanager
 def progress(what: str) -> Generator[None]:
-    """Show on stderr that something goes on which may take a while; nothing if nobody watches."""
-    if not sys.stderr.isatty():
+    """Show on stderr what goes on if it takes more than a moment; nothing if nobody watches.
+
+    Nothing should be printed meanwhile.
+
+    :param what: such as ``"Starting spec/python3"``
+    """
+    if not _is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         yield
         return
-    from rich.console import Console
-
-    with Console(stderr=True).status(what):
+    ended = threading.Event()
+    columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    line = on_one_line(what)[: columns - 3]
+    thread = threading.Thread(target=_animate, args=(line, ended, sys.stderr), daemon=True)
+    thread.start()
+    try:
         yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _animate(line: str, ended: threading.Event, terminal: TextIO) -> None:
+    step, wait = 0, _PROGRESS_AFTER
+    while not ended.wait(wait):
+        terminal.write(f"\r{_SPINNER[step % 4]} {line}")
+        terminal.flush()
+        step, wait = step + 1, _PROGRESS_EVERY
+    if step:
+        terminal.write("\r\x1b[K")
+        terminal.flush()
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(
+        2 if east_asian_width(character) in "FW" else 1
+        for character in text
+        if not combining(character)
+    )
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return ((stream and stream.encoding) or "utf-8").lower()
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
