@@ -38,6 +38,12 @@ class KernelProviderBase(ABC):
     ``get_kernel(name)``, plain or a coroutine function, which returns its attributes or raises
     :exc:`NoSuchKernelError` or :exc:`KernelSpecError`.
 
+    A provider that keeps what it has found for longer than a listing, such as on disk, also has a
+    method ``refresh()``, which forgets it. It is called in a thread, before the next listing.
+
+    A provider that can tell how it would launch a kernel type also has a method
+    ``plan_launch(name, options=None)``, which returns a :class:`~kernel_mgmt.types.LaunchPlan`.
+
     A provider that can take hold of a kernel which another process launched through it also has an
     asynchronous method ``reattach(record)``, which takes a :class:`~kernel_mgmt.records.KernelRecord`
     and returns the manager, or raises :exc:`KernelDiedError` or :exc:`ReattachError`.

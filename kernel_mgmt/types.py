@@ -54,6 +54,20 @@ class ConnectionInfo(TypedDict, total=False):
     curve_secretkey: str
 
 
+class LaunchPlan(TypedDict):
+    """How a provider would launch a kernel type.
+
+    The encryption is ``"curve"``, or ``"none"`` where messages are only signed. An interrupt mode of
+    ``"unsupported"`` tells that nothing interrupts such kernels. With a handshake the kernel chooses
+    its own ports, and tells them (JEP 66).
+    """
+
+    transport: str
+    encryption: Literal["curve", "none"]
+    interrupt_mode: str
+    handshake: bool
+
+
 @dataclass(frozen=True)
 class ExitStatus:
     """How the process of a kernel ended.

@@ -219,6 +219,17 @@ def test_the_first_directory_that_has_a_name_has_precedence(tmp_path: Path) -> N
     assert finder.problems == ()
 
 
+def test_all_folders_of_a_name_are_told_in_order_of_precedence(tmp_path: Path) -> None:
+    first = write(tmp_path / "first" / "python3", "broken")
+    second = write(tmp_path / "second" / "Python3")
+    write(tmp_path / "second" / "other")
+    finder = KernelSpecFinder([tmp_path / "first", tmp_path / "second"])
+
+    assert finder.locate_all("PYTHON3") == [str(first.parent), str(second.parent)]
+    assert finder.locate_all("nothing") == []
+    assert finder.locate_all("../first/python3") == []
+
+
 def test_a_kernelspec_that_cannot_be_used_keeps_its_precedence(tmp_path: Path) -> None:
     write(tmp_path / "first" / "both", b"{}")
     write(tmp_path / "second" / "both")

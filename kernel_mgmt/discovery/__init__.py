@@ -19,13 +19,25 @@ if TYPE_CHECKING:
     from kernel_mgmt_pyimport import IPykernelProvider
     from kernel_mgmt_spec import KernelSpecProvider
 
-__all__ = ("IPykernelProvider", "KernelFinder", "KernelProviderBase", "KernelSpecProvider")
+    from ._report import ProviderReport
+
+__all__ = (
+    "IPykernelProvider",
+    "KernelFinder",
+    "KernelProviderBase",
+    "KernelSpecProvider",
+    "ProviderReport",
+)
 
 _ID_OF = {"IPykernelProvider": "pyimport", "KernelSpecProvider": "spec"}
 
 
-# The core does not import providers: these two names come through their entry points (PEP 562).
+# The core does not import providers: their names come through their entry points (PEP 562).
 def __getattr__(name: str) -> object:
+    if name == "ProviderReport":
+        from ._report import ProviderReport
+
+        return ProviderReport
     from ._entry_points import load_class
 
     provider_id = _ID_OF.get(name)

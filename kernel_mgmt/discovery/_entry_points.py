@@ -93,6 +93,14 @@ def distribution_of(entry_point: EntryPoint) -> str | None:
     return None if distribution is None else _name(distribution)
 
 
+def version_of(entry_point: EntryPoint) -> str | None:
+    """Return the version of the distribution that an entry point comes from, if it is known."""
+    try:
+        return str(getattr(entry_point, "dist").version)  # noqa: B009
+    except Exception:  # noqa: BLE001 - metadata that cannot be read tells no version
+        return None
+
+
 def _name(distribution: Distribution) -> str | None:
     try:
         return str(distribution.name)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._entry_points import EntryPoint
     from ._listing import Found, Listing
     from ._registered import RegisteredProvider
+    from ._report import ProviderReport
 
 _USUAL_DEFAULTS = ("spec/python3", "pyimport/kernel")
 
@@ -155,15 +156,20 @@ class KernelFinder:
             problems += provider.problems if load_problem is None else (load_problem,)
         return tuple(problems)
 
-    def find_kernels(self) -> Iterator[tuple[str, KernelAttributes]]:
-        """Yield the name and the attributes of each kernel type.
+    def find_kernels(
+        self, *, provider_id: str | None = None
+    ) -> Iterator[tuple[str, KernelAttributes]]:
+        """Iterate over the name and the attributes of each kernel type.
 
         All providers are asked at once. They come in the order of their ids, but those that take
         more than a moment come last. What is in the attributes is that of the next listing too,
         as long as it stays the same, and not to be changed.
+
+        :param provider_id: the only provider that is to be asked
+        :raises UnknownProviderError: if there is no such provider
         """
-        for listing in list_all(self._asked(), self._time_limit):
-            yield from self._named_of(listing)
+        asked = self._asked() if provider_id is None else [self._provider(provider_id)]
+        return self._list(asked)
 
     def find_kernels_async(self) -> AsyncIterator[tuple[str, KernelAttributes]]:
         """Iterate over the name and the attributes of each kernel type.
@@ -184,6 +190,33 @@ class KernelFinder:
                     ...
         """
         return stream(self._asked(), self._time_limit, self._named)
+
+    def refresh(self) -> None:
+        """Have each provider forget what it remembers, before it is asked the next time.
+
+        That concerns those with a method ``refresh``, which may keep what they have found for
+        longer than a listing. The others look anew each time anyhow.
+        """
+        for provider in self._asked():
+            provider.refresh()
+
+    def load_provider(self, provider_id: str) -> KernelProviderBase:
+        """Return a provider, ready for use.
+
+        :raises UnknownProviderError: if there is no such provider
+        :raises ProviderLoadError: if it cannot be used
+        """
+        return self._provider(provider_id).load_within(self._time_limit)
+
+    def describe_providers(self) -> tuple[ProviderReport, ...]:
+        """Tell what has been learned of each provider so far; none is asked.
+
+        After a listing that is all there is to be known.
+        """
+        from ._report import report
+
+        providers = (*self._providers.values(), *self._displaced)
+        return tuple(report(provider, self._kernel_types_of(provider)) for provider in providers)
 
     def get(self, name: str) -> KernelAttributes:
         """Return the attributes of one kernel type; only its provider is asked.
@@ -344,11 +377,19 @@ class KernelFinder:
         excludes = self._filter.excludes_all_of
         return [provider for provider in self._providers.values() if not excludes(provider.id)]
 
-    def _resolve(self, name: str) -> tuple[RegisteredProvider, str]:
-        provider_id, kernel_name = split_name(name)
-        provider = self._providers.get(provider_id)
+    def _provider(self, provider_id: str) -> RegisteredProvider:
+        provider = self._providers.get(provider_id.lower())
         if provider is None:
             raise UnknownProviderError(provider_id, (known.id for known in self._asked()))
+        return provider
+
+    def _kernel_types_of(self, provider: RegisteredProvider) -> tuple[str, ...]:
+        names = (f"{provider.id}/{name}" for name in provider.listed)
+        return tuple(name for name in names if self._filter.objection(name) is None)
+
+    def _resolve(self, name: str) -> tuple[RegisteredProvider, str]:
+        provider_id, kernel_name = split_name(name)
+        provider = self._provider(provider_id)
         full_name = f"{provider_id}/{kernel_name}"
         objection = self._filter.objection(full_name) if kernel_name else "a name is missing"
         if objection is not None:
@@ -361,6 +402,10 @@ class KernelFinder:
         known = (f"{provider.id}/{name}" for name in error.known)
         allowed = (name for name in known if self._filter.objection(name) is None)
         return NoSuchKernelError(f"{provider.id}/{kernel_name}", allowed, reason=error.reason)
+
+    def _list(self, providers: Iterable[RegisteredProvider]) -> Iterator[Found]:
+        for listing in list_all(providers, self._time_limit):
+            yield from self._named_of(listing)
 
     async def _gather(self) -> list[Found]:
         listings = await gather(self._asked(), self._time_limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from inspect import isawaitable
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from kernel_mgmt.exceptions import ProviderLoadError
@@ -48,6 +49,7 @@ class Listing:
         self._listed_before = provider.listed
         self._problems: list[Problem] = []
         self._errand: Errand[None] | None = None
+        self._asked_at: float | None = None
         self._closed = False
 
     @property
@@ -113,8 +115,12 @@ class Listing:
 
     def _ask(self) -> None:
         awaitable = self._begin()
-        if awaitable is None:
-            return
+        if awaitable is not None:
+            self._await(awaitable)
+        if self._asked_at is not None:
+            self.provider.listing_time = monotonic() - self._asked_at
+
+    def _await(self, awaitable: object) -> None:
         import anyio
 
         try:
@@ -138,8 +144,9 @@ class Listing:
         try:
             provider = self.provider.load()
         except ProviderLoadError as error:
-            self.error = error
+            self._fail_to_load(error)
             return None
+        self._asked_at = monotonic()
         try:
             found: object = provider.find_kernels()
             if isawaitable(found) or isinstance(found, AsyncIterable):
@@ -233,6 +240,12 @@ class Listing:
         self, reason: str, name: str | None = None, error: BaseException | None = None
     ) -> None:
         self._problems.append(self.provider.problem(reason, name=name, exception=error))
+
+    def _fail_to_load(self, error: ProviderLoadError) -> None:
+        if self.provider.load_problem is None:
+            self._fail(error)
+        else:
+            self.error = error
 
     def _fail(self, error: ProviderLoadError) -> None:
         if self.error is None:

@@ -9,7 +9,7 @@ from functools import partial
 from kernel_mgmt.abc import KernelProviderBase
 from kernel_mgmt.exceptions import ProviderLoadError
 
-from ._entry_points import GROUP, PREDECESSORS_GROUP, EntryPoint, distribution_of
+from ._entry_points import GROUP, PREDECESSORS_GROUP, EntryPoint, distribution_of, version_of
 from ._faults import UnusableError, show
 from ._load import Section, load_entry_point, prepare
 from ._names import is_provider_id
@@ -75,12 +75,18 @@ def _grant(claims: list[EntryPoint], section: Section) -> list[RegisteredProvide
     if len(claims) > 1:
         return [_refused(claims[0], _claimed_by_several(claims))]
     (claim,) = claims
-    load = partial(load_entry_point, claim, section)
-    return [RegisteredProvider(name, load, partial(distribution_of, claim))]
+    return [_registered(claim, partial(load_entry_point, claim, section))]
 
 
 def _refused(claim: EntryPoint, failure: UnusableError) -> RegisteredProvider:
-    return RegisteredProvider(claim.name, failure, partial(distribution_of, claim))
+    return _registered(claim, failure)
+
+
+def _registered(
+    claim: EntryPoint, source: Callable[[], KernelProviderBase] | UnusableError
+) -> RegisteredProvider:
+    distribution, version = partial(distribution_of, claim), partial(version_of, claim)
+    return RegisteredProvider(claim.name, source, distribution, version)
 
 
 def _invalid_id(claim: EntryPoint) -> UnusableError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kernel_mgmt.exceptions import ProviderLoadError
@@ -26,6 +27,8 @@ class RegisteredProvider:
     :ivar id: the name that it is registered under
     :ivar listed: the attributes of the last listing, by name; no one else has these objects
     :ivar problems: what the last listing could not list, and why
+    :ivar load_time: the seconds that loading took; ``None`` as long as it is not loaded
+    :ivar listing_time: the seconds that the last complete listing took, if there was one
     """
 
     def __init__(
@@ -33,18 +36,24 @@ class RegisteredProvider:
         provider_id: str,
         source: Callable[[], KernelProviderBase] | UnusableError,
         distribution: Callable[[], str | None] = lambda: None,
+        version: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Take note of a provider; nothing of it is imported yet.
 
         :param source: returns the provider, ready for use, or raises :exc:`UnusableError`; or
             such an error, for what is not even to be loaded
         :param distribution: returns the name of the distribution that it comes from, if known
+        :param version: returns the version of that, if known
         """
         self.id = provider_id
         self.listed: Mapping[str, KernelAttributes] = {}
         self.problems: Sequence[Problem] = ()
+        self.load_time: float | None = None
+        self.listing_time: float | None = None
         self._source = source
         self._find_distribution = distribution
+        self._find_version = version
+        self._is_to_refresh = False
         self._loading = threading.Lock()
         self._provider: KernelProviderBase | None = None
         self._errand: Errand[Any] | None = None
@@ -55,6 +64,11 @@ class RegisteredProvider:
     def distribution(self) -> str | None:
         """The name of the distribution that the provider comes from, if known."""
         return self._find_distribution()
+
+    @property
+    def version(self) -> str | None:
+        """The version of that distribution, if known."""
+        return self._find_version()
 
     @property
     def loaded(self) -> KernelProviderBase | None:
@@ -87,6 +101,15 @@ class RegisteredProvider:
             exception=exception,
         )
 
+    @property
+    def has_refresh(self) -> bool:
+        """Whether the provider, which has been loaded, remembers things that it can forget."""
+        return callable(getattr(self._provider, "refresh", None))
+
+    def refresh(self) -> None:
+        """Have the provider forget what it remembers, before it is asked the next time."""
+        self._is_to_refresh = True
+
     def load(self) -> KernelProviderBase:
         """Load the provider, unless it has been; to be called where it may hang.
 
@@ -94,7 +117,12 @@ class RegisteredProvider:
         """
         with self._loading:
             if self._provider is None:
+                started = monotonic()
                 self._provider = self._load()
+                self.load_time = monotonic() - started
+            if self._is_to_refresh:
+                self._is_to_refresh = False
+                self._refresh(self._provider)
             return self._provider
 
     def load_within(self, limit: float) -> KernelProviderBase:
@@ -177,7 +205,17 @@ class RegisteredProvider:
         return fault
 
     def _is_idle(self) -> bool:
-        return self._errand is None or self._errand.ended
+        return (self._errand is None or self._errand.ended) and not self._is_to_refresh
+
+    def _refresh(self, provider: KernelProviderBase) -> None:
+        refresh = getattr(provider, "refresh", None)
+        if callable(refresh):
+            try:
+                refresh()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                raise self.fault("refresh", error) from error
 
     def _load(self) -> KernelProviderBase:
         if not isinstance(self._source, UnusableError):

@@ -73,6 +73,17 @@ class KernelSpecFinder:
         """
         return os.path.dirname(self._look_up(name).path)
 
+    def locate_all(self, name: str) -> list[str]:
+        """Return the folders of all kernelspecs of a name, whether or not they can be used.
+
+        The first has precedence, and the others are those that it hides.
+        """
+        key = fold(name)
+        if not is_valid_name(key):
+            return []
+        entries = (directory.look_up(key) for directory in self._directories)
+        return [os.path.dirname(entry.path) for entry in entries if entry is not None]
+
     def _look_up(self, name: str) -> Entry:
         key = fold(name)
         if is_valid_name(key):

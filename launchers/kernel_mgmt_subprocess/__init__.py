@@ -12,7 +12,7 @@ from ._handshake import SubprocessHandshakeKernelLauncher
 from ._ipc import SubprocessIPCKernelLauncher
 from ._launcher import SubprocessLauncher
 from ._manager import KernelManager
-from ._policy import make_launcher
+from ._policy import make_launcher, plan_launch
 from ._reattach import reattach
 from ._settings import LaunchSettings
 from ._tcp import SubprocessKernelLauncher
@@ -25,5 +25,6 @@ __all__ = (
     "SubprocessKernelLauncher",
     "SubprocessLauncher",
     "make_launcher",
+    "plan_launch",
     "reattach",
 )

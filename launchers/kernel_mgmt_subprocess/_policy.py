@@ -9,7 +9,13 @@ from os import PathLike
 from typing import Any, cast
 
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
-from kernel_mgmt.types import ConnectionInfo, KernelAttributes, LaunchOptions, LaunchParams
+from kernel_mgmt.types import (
+    ConnectionInfo,
+    KernelAttributes,
+    LaunchOptions,
+    LaunchParams,
+    LaunchPlan,
+)
 
 from ._families import KernelFamily, find_family
 from ._handshake import SubprocessHandshakeKernelLauncher
@@ -23,6 +29,36 @@ def _has_curve() -> bool:
     import zmq
 
     return zmq.has("curve")
+
+
+def plan_launch(
+    attributes: KernelAttributes,
+    *,
+    kernel_name: str,
+    options: LaunchOptions | None = None,
+    settings: LaunchSettings | None = None,
+    has_curve: Callable[[], bool] = _has_curve,
+) -> LaunchPlan:
+    """Tell how :func:`make_launcher` would have a kernel type launched.
+
+    The arguments are those of that function, and so are the errors.
+    """
+    options = LaunchOptions() if options is None else options
+    argv, metadata = attributes.get("argv", []), attributes.get("metadata", {})
+    chosen = _settings_of(settings or LaunchSettings(), kernel_name, metadata, argv)
+    family = find_family(argv) if argv else None
+    asked = _first_choice(options.transport, _transport_of(options.connection_info))
+    transport = _choose_transport(asked, chosen.get("transport", "auto"), family)
+    encryption = _first_choice(options.encryption, chosen.get("encryption", "auto"))
+    encrypts = _chooses_curve(encryption, transport, metadata, has_curve)
+    is_first = options.connection_info is None
+    mode = _choose_interrupt_mode(attributes, chosen.get("interrupt_mode"), family)
+    return {
+        "transport": transport,
+        "encryption": "curve" if encrypts else "none",
+        "interrupt_mode": mode,
+        "handshake": transport == "tcp" and is_first and _can_register(attributes, chosen),
+    }
 
 
 def make_launcher(
@@ -50,15 +86,17 @@ def make_launcher(
     :raises LaunchOptionError: if the transport or the encryption that is asked for cannot be had
     :raises KernelLaunchError: if the metadata of the kernel type has a setting that is none
     """
-    options = LaunchOptions() if options is None else options
-    argv, metadata = attributes.get("argv", []), attributes.get("metadata", {})
-    chosen = _settings_of(settings or LaunchSettings(), kernel_name, metadata, argv)
+    plan = plan_launch(
+        attributes,
+        kernel_name=kernel_name,
+        options=options,
+        settings=settings,
+        has_curve=has_curve,
+    )
+    argv = attributes.get("argv", [])
     family = find_family(argv) if argv else None
-    asked = _first_choice(options.transport, _transport_of(options.connection_info))
-    transport = _choose_transport(asked, chosen.get("transport", "auto"), family)
-    encryption = _first_choice(options.encryption, chosen.get("encryption", "auto"))
-    launcher_class = _LAUNCHERS[transport]
-    if transport == "tcp" and options.connection_info is None and _can_register(attributes, chosen):
+    launcher_class = _LAUNCHERS[plan["transport"]]
+    if plan["handshake"]:
         launcher_class = SubprocessHandshakeKernelLauncher
     launcher = launcher_class(
         argv,
@@ -66,8 +104,8 @@ def make_launcher(
         attributes.get("env", {}),
         launch_params=launch_params,
         options=options,
-        interrupt_mode=_choose_interrupt_mode(attributes, chosen.get("interrupt_mode"), family),
-        encrypt=_chooses_curve(encryption, transport, metadata, has_curve),
+        interrupt_mode=plan["interrupt_mode"],
+        encrypt=plan["encryption"] == "curve",
         resource_dir=attributes.get("resource_dir"),
         kernel_name=kernel_name,
         runtime_dir=runtime_dir,

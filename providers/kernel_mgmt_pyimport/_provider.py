@@ -16,7 +16,13 @@ from kernel_mgmt.exceptions import NoSuchKernelError
 
 if TYPE_CHECKING:
     from kernel_mgmt.records import KernelRecord
-    from kernel_mgmt.types import ConnectionInfo, KernelAttributes, LaunchOptions, LaunchParams
+    from kernel_mgmt.types import (
+        ConnectionInfo,
+        KernelAttributes,
+        LaunchOptions,
+        LaunchParams,
+        LaunchPlan,
+    )
     from kernel_mgmt_subprocess import LaunchSettings
 
 _NAME = "kernel"
@@ -94,6 +100,18 @@ class IPykernelProvider(KernelProviderBase):
         )
         launcher.kernel_type = f"{self.id}/{_NAME}"
         return await launcher.launch()
+
+    def plan_launch(self, name: str, options: LaunchOptions | None = None) -> LaunchPlan:
+        """Tell how a launch with these options would go.
+
+        :raises LaunchOptionError: if an option cannot be had
+        :raises KernelLaunchError: if the kernelspec has a setting that is none
+        """
+        from kernel_mgmt_subprocess import plan_launch
+
+        return plan_launch(
+            self.get_kernel(name), kernel_name=_NAME, options=options, settings=self._settings
+        )
 
     async def reattach(self, record: KernelRecord) -> KernelManagerABC:
         """Take hold of a running kernel that this provider launched in another process.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         KernelAttributes,
         LaunchOptions,
         LaunchParams,
+        LaunchPlan,
         Problem,
     )
     from kernel_mgmt_subprocess import LaunchSettings
@@ -117,6 +118,18 @@ class KernelSpecProvider(KernelProviderBase):
         )
         launcher.kernel_type = f"{self.id}/{spec.name}"
         return await launcher.launch()
+
+    def plan_launch(self, name: str, options: LaunchOptions | None = None) -> LaunchPlan:
+        """Tell how a launch with these options would go.
+
+        :raises LaunchOptionError: if an option cannot be had
+        :raises KernelLaunchError: if the kernelspec has a setting that is none
+        """
+        from kernel_mgmt_subprocess import plan_launch
+
+        return plan_launch(
+            self.get_kernel(name), kernel_name=name, options=options, settings=self._settings
+        )
 
     async def reattach(self, record: KernelRecord) -> KernelManagerABC:
         """Take hold of a running kernel that this provider launched in another process.

@@ -15,6 +15,7 @@ from kernel_mgmt_subprocess import (
     SubprocessIPCKernelLauncher,
     SubprocessLauncher,
     make_launcher,
+    plan_launch,
 )
 
 IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -211,3 +212,28 @@ def test_what_the_provider_tells_reaches_the_launcher() -> None:
     assert (launcher.kernel_cmd, launcher.extra_env) == (OTHER, {"A": "a"})
     assert (launcher.cwd, launcher.resource_dir) == ("/c", "/r")
     assert (launcher.launch_params, launcher.kernel_name) == ({"size": 3}, "a")
+
+
+def test_a_plan_tells_what_a_launcher_would_do() -> None:
+    attributes: KernelAttributes = {
+        "argv": DENO,
+        "metadata": {"supported_encryption": "curve"},
+        "kernel_protocol_version": "5.6",
+    }
+
+    plan = plan_launch(attributes, kernel_name="a", has_curve=lambda: True)
+
+    assert plan == {
+        "transport": "tcp",
+        "encryption": "curve",
+        "interrupt_mode": "message",
+        "handshake": True,
+    }
+
+
+def test_a_plan_follows_the_options_of_a_launch() -> None:
+    options = LaunchOptions(transport="tcp", encryption="disabled")
+
+    plan = plan_launch({"argv": IPYKERNEL}, kernel_name="a", options=options)
+
+    assert (plan["transport"], plan["encryption"]) == ("tcp", "none")

@@ -251,3 +251,13 @@ def test_a_listing_loads_nothing_that_launches() -> None:
     )
 
     assert completed.stdout.strip() == "set()", completed.stderr
+
+
+def test_the_plan_of_a_launch_follows_the_configuration(tmp_path: Path) -> None:
+    write(tmp_path / "mine", argv=["python", "-m", "ipykernel_launcher"])
+    provider = KernelSpecProvider([tmp_path])
+    provider.load_config({"transport": "tcp"})
+
+    assert provider.plan_launch("mine")["transport"] == "tcp"
+    with pytest.raises(NoSuchKernelError):
+        provider.plan_launch("other")
