@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from kernel_mgmt.types import Problem
 
 from ._faults import describe
+from ._scan import UnusualError, scan
 
 GROUP = "kernel_mgmt.kernel_type_providers"
 PREDECESSORS_GROUP = "jupyter_kernel_mgmt.kernel_type_providers"
@@ -39,7 +40,17 @@ class Distribution(Protocol):
 
 
 def installed_entry_points() -> tuple[Sequence[EntryPoint], Sequence[Problem]]:
-    """Return the entry points of all installed distributions, and what could not be read."""
+    """Return the entry points of all installed distributions, and what could not be read.
+
+    Those of other groups than that of providers may be missing.
+    """
+    try:
+        return scan((GROUP, PREDECESSORS_GROUP)), ()
+    except UnusualError:
+        return _all_entry_points()
+
+
+def _all_entry_points() -> tuple[Sequence[EntryPoint], Sequence[Problem]]:
     import importlib_metadata
 
     # Its functions have untyped keyword arguments.
