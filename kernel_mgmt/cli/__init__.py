@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 __all__ = ("main",)
 
+_MODULES_OF_THE_EXTRA = ("click", "nbformat", "prompt_toolkit", "psutil", "rich")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -19,10 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit status, of which ``kernel_mgmt.cli._status`` tells the meaning
     """
     try:
-        import click  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ModuleNotFoundError:
-        print("kernel-mgmt needs its extra: pip install 'kernel-mgmt[cli]'", file=sys.stderr)
-        return 2
-    from ._main import run
+        from ._main import run
 
-    return run(arguments)
+        return run(arguments)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _MODULES_OF_THE_EXTRA:
+            raise
+        if sys.stderr is not None:
+            message = f"kernel-mgmt needs {missing}: pip install 'kernel-mgmt[cli]'"
+            print(message, file=sys.stderr)
+        return 2

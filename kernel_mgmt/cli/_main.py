@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TextIO
 
 import click
 
 from kernel_mgmt import __version__
 from kernel_mgmt.exceptions import KernelManagementError
 
+from ._group import CommandGroup
 from ._status import CommandError, Status, status_of
 from ._terminal import say
 
@@ -19,9 +21,10 @@ __all__ = ("run",)
 
 # In the order of the help: what there is, running code, kernels that stay, and the rest.
 _COMMANDS = ("list", "export", "jupyter")
+_ALIASES = {"ls": "list"}
 
 
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     """Loads the module of a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -37,10 +40,7 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in _COMMANDS and not name.startswith("-"):
-            raise CommandError(_unknown_command(name), Status.USAGE)
-        return super().resolve_command(ctx, args)
+        return super().resolve_command(ctx, [_ALIASES.get(args[0], args[0]), *args[1:]])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,6 +51,8 @@ def _commands() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and turn what it raises into a message and an exit status."""
+    _prepare_streams()
+    stdout, stderr = sys.stdout, sys.stderr
     try:
         status = _commands.main(arguments, prog_name="kernel-mgmt", standalone_mode=False)
         print(end="", flush=True)
@@ -59,23 +61,49 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Status.INTERRUPTED
+    except SystemExit:
+        # Where nobody reads from a pipe any more, click exits with other streams in place.
+        if sys.stdout is stdout:
+            raise
+        sys.stdout, sys.stderr = stdout, stderr
+        return _stop_writing()
     except BrokenPipeError:
-        # Who reads has seen enough. What is left must not be written at the exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Status.OK
+        return _stop_writing()
     except (CommandError, KernelManagementError, OSError) as error:
         return _tell(error)
     return status if isinstance(status, int) else Status.OK
 
 
-def _tell(error: Exception) -> Status:
+def _prepare_streams() -> None:
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # What is opened next would take its place, and be written to or handed to a kernel.
+            os.open(os.devnull, os.O_RDWR)
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        # What the encoding of a terminal has no characters for is shown all the same.
+        reconfigure(errors="backslashreplace")
+
+
+def _stop_writing() -> Status:
+    """Drop what has not been written yet, since who reads has seen enough."""
+    _discard(sys.stdout)
+    _discard(sys.stderr)
+    return Status.OK
+
+
+def _tell(error: Exception) -> int:
     say(f"Error: {error}")
+    try:
+        print(end="", flush=True)
+    except OSError:
+        # It cannot be written at the exit either, and Python would complain once more.
+        _discard(sys.stdout)
     return status_of(error)
 
 
-def _unknown_command(name: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, _COMMANDS, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"There is no command {name!r}{hint} (kernel-mgmt --help lists them)"
+def _discard(stream: TextIO | None) -> None:
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

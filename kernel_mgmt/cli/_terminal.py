@@ -1,4 +1,7 @@
-"""What goes to the terminal: data to stdout, talk to stderr."""
+"""What goes to the terminal: data to stdout, talk to stderr.
+
+Data goes by ``print``: ``click.echo`` would send UTF-8 to a terminal that knows ASCII alone.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ _SPINNER = "|/-\\"
 
 def say(message: str) -> None:
     """Tell the user something that is no data, on stderr."""
-    click.echo(printable(message), err=True)
+    # With stderr closed, print would take stdout.
+    if sys.stderr is not None:
+        print(printable(message), file=sys.stderr)
 
 
 def print_json(value: object) -> None:
@@ -42,7 +47,7 @@ def print_json(value: object) -> None:
 
     # What stdout has no characters for would be written by an escape of Python.
     ascii_only = not _encoding(sys.stdout).startswith("utf")
-    click.echo(json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False))
+    print(json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -53,7 +58,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         cells = (
             cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
         )
-        click.echo("  ".join(cells).rstrip())
+        print("  ".join(cells).rstrip())
 
 
 def on_one_line(text: str) -> str:
@@ -85,15 +90,15 @@ def confirm(question: str, *, yes: bool = False) -> None:
     """Ask the user for consent, unless it has been given.
 
     :param yes: whether it has been given, by an option ``--yes``
-    :raises CommandError: if nobody can be asked
-    :raises click.Abort: if the user does not consent
+    :raises CommandError: if nobody can be asked, or the user does not consent
     """
     if yes:
         return
     if not has_user():
         message = f"{question} Nobody can be asked here; say --yes if it is meant"
         raise CommandError(message, Status.USAGE)
-    click.confirm(printable(question), abort=True, err=True)
+    if not click.confirm(printable(question), err=True):
+        raise CommandError("Nothing was done", Status.RAISED)
 
 
 @contextmanager

@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
-import pexpect
+import subprocess
+import sys
+from pathlib import Path
 
-from .conftest import Run, Terminal
+import pexpect
+import pytest
+
+from kernel_mgmt.cli._main import run as run_here
+
+from .conftest import PROGRAM, Run, Terminal
+from .installed import write_kernelspec
+
+# An interpreter that has no click.
+WITHOUT = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Without(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "click":
+            raise ModuleNotFoundError("no module", name=name)
+
+sys.meta_path.insert(0, Without())
+from kernel_mgmt.cli import main
+sys.exit(main(["list"]))
+"""
+
+
+def shell(line: str, **keywords: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which ``$K`` is the program."""
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"],
+        env={"K": str(PROGRAM), **keywords},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_an_unknown_command_names_the_one_that_may_be_meant(run: Run) -> None:
@@ -14,6 +49,26 @@ def test_an_unknown_command_names_the_one_that_may_be_meant(run: Run) -> None:
     assert (result.returncode, result.stdout) == (2, "")
 
 
+def test_an_unknown_option_names_the_one_that_may_be_meant(run: Run) -> None:
+    result = run("list", "--reflesh")
+
+    assert "Did you mean '--refresh'?" in result.stderr
+    assert (result.returncode, result.stdout) == (2, "")
+
+
+def test_every_command_has_a_help_that_fits_a_line_in_the_list(run: Run) -> None:
+    result = run("-h")
+
+    _, _, commands = result.stdout.partition("Commands:\n")
+    assert [line for line in commands.splitlines() if line.endswith("...")] == []
+    for line in commands.splitlines():
+        assert run_here([line.split()[0], "-h"]) == 0
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").stdout.startswith("kernel-mgmt, version ")
+
+
 def test_the_help_is_shown_at_a_terminal(terminal: Terminal) -> None:
     child = terminal("--help")
 
@@ -21,3 +76,51 @@ def test_the_help_is_shown_at_a_terminal(terminal: Terminal) -> None:
     child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == 0
+
+
+@pytest.mark.parametrize("line", ["$K list | true", "$K list -o json | head -n 1", "$K -h | true"])
+def test_a_reader_that_has_seen_enough_is_no_error(line: str) -> None:
+    result = shell(line)
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_closed_streams_are_no_error(closed: str) -> None:
+    result = shell(f"$K list {closed}")
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="elsewhere: there is no /dev/full")
+def test_what_cannot_be_written_is_told_once() -> None:
+    result = shell("$K list >/dev/full")
+
+    assert result.returncode == 1
+    assert result.stderr == "Error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_terminal_that_knows_ascii_alone_is_shown_the_rest_by_escapes(
+    tmp_path: Path, output: str
+) -> None:
+    write_kernelspec(tmp_path, "mine", display_name="Grüße")
+
+    result = shell(
+        f"$K list -o {output}",
+        LC_ALL="C",
+        PYTHONIOENCODING="ascii",
+        JUPYTER_PATH=str(tmp_path),
+    )
+
+    assert (r"Gr\u00fc\u00dfe" if output == "json" else r"Gr\xfc\xdfe") in result.stdout
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_missing_extra_is_told_with_the_line_that_installs_it() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert result.stderr == "kernel-mgmt needs click: pip install 'kernel-mgmt[cli]'\n"
+    assert (result.returncode, result.stdout) == (2, "")
