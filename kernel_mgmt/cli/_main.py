@@ -20,7 +20,12 @@ from ._terminal import say
 __all__ = ("run",)
 
 # In the order of the help: what there is, running code, kernels that stay, and the rest.
-_COMMANDS = ("list", "export", "jupyter")
+_COMMANDS = (
+    "list",
+    "info",
+    "export",
+    "jupyter",
+)
 _ALIASES = {"ls": "list"}
 
 

@@ -40,7 +40,7 @@ def report(provider: RegisteredProvider, kernel_types: tuple[str, ...]) -> Provi
     loaded, load_problem = provider.loaded, provider.load_problem
     return ProviderReport(
         provider.id,
-        None if loaded is None else f"{type(loaded).__module__}.{type(loaded).__qualname__}",
+        None if loaded is None else _public_name(type(loaded)),
         provider.distribution,
         provider.version,
         provider.load_time,
@@ -49,3 +49,8 @@ def report(provider: RegisteredProvider, kernel_types: tuple[str, ...]) -> Provi
         tuple(provider.problems) if load_problem is None else (load_problem,),
         provider.has_refresh,
     )
+
+
+def _public_name(kind: type) -> str:
+    # A package hands on what it defines in a private module.
+    return f"{kind.__module__.partition('._')[0]}.{kind.__qualname__}"
