@@ -23,6 +23,7 @@ __all__ = ("run",)
 _COMMANDS = (
     "list",
     "info",
+    "provider",
     "export",
     "jupyter",
 )
