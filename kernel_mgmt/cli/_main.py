@@ -24,6 +24,7 @@ _COMMANDS = (
     "list",
     "info",
     "provider",
+    "kernelspec",
     "export",
     "jupyter",
 )
