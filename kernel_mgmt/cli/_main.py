@@ -27,6 +27,7 @@ _COMMANDS = (
     "kernelspec",
     "export",
     "jupyter",
+    "completion",
 )
 _ALIASES = {"ls": "list"}
 
