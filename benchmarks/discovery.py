@@ -13,6 +13,9 @@ from ._model import JUPYTER_CLIENT, OURS, Case, Metrics, Row, Scenario, at_most,
 from ._programs import METADATA, importing, over_bare
 
 SPECS = 10
+# The commands beside the interpreter.
+BESIDE = Path(sys.executable).parent
+KERNELSPEC_LIST = (str(BESIDE / "jupyter"), "kernelspec", "list")
 
 
 def listing(*argv: str) -> Metrics:
@@ -23,17 +26,14 @@ def listing(*argv: str) -> Metrics:
 
 
 SCENARIO = Scenario(
-    summary="`python -m kernel_mgmt.discovery` over bare Python",
+    summary="`python -m kernel_mgmt.discovery` over bare Python, and `kernel-mgmt list`",
     cases=(
         Case(
             "command",
             {
                 METADATA: partial(importing, "import importlib.metadata"),
                 OURS: partial(listing, sys.executable, "-m", "kernel_mgmt.discovery"),
-                # The command beside the interpreter: `jupyter kernelspec list`.
-                JUPYTER_CLIENT: partial(
-                    listing, str(Path(sys.executable).with_name("jupyter")), "kernelspec", "list"
-                ),
+                JUPYTER_CLIENT: partial(listing, *KERNELSPEC_LIST),
             },
             (
                 Row(
@@ -43,6 +43,14 @@ SCENARIO = Scenario(
                     (at_most(60), at_most_times(2.2, METADATA), at_most_times(1, JUPYTER_CLIENT)),
                 ),
             ),
+        ),
+        Case(
+            "kernel-mgmt list",
+            {
+                OURS: partial(listing, str(BESIDE / "kernel-mgmt"), "list"),
+                JUPYTER_CLIENT: partial(listing, *KERNELSPEC_LIST),
+            },
+            (Row("wall_ms", "wall time", "ms", (at_most_times(0.5, JUPYTER_CLIENT),)),),
         ),
     ),
 )
