@@ -92,6 +92,12 @@ def test_closed_streams_are_no_error(closed: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_talk_takes_no_stdout_in_place_of_a_closed_stderr() -> None:
+    result = shell("$K info nonsense 2>&-")
+
+    assert (result.returncode, result.stdout) == (3, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="elsewhere: there is no /dev/full")
 def test_what_cannot_be_written_is_told_once() -> None:
     result = shell("$K list >/dev/full")
