@@ -1,0 +1,83 @@
+"""Take hold of a kernel that runs already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ._running import find_running
+from ._status import CommandError, Status
+from ._terminal import progress
+
+if TYPE_CHECKING:
+    from kernel_mgmt.abc import KernelManagerABC
+    from kernel_mgmt.client import KernelClient
+
+__all__ = ("attached",)
+
+# How often a kernel that others started is asked for its heartbeat, and how long one may be silent
+# on every channel before nobody is taken to be there (seconds).
+_HEARTBEAT = 1.0
+_SILENT_MOST = 10.0
+
+
+@asynccontextmanager
+async def attached(name: str) -> AsyncGenerator[tuple[KernelManagerABC | None, KernelClient]]:
+    """Take hold of a running kernel, wait until it answers, and leave it running in the end.
+
+    One that is busy answers when it has done. A kernel without a record is named by the path of its
+    connection file, or the name of that in the runtime directory; it comes without a manager.
+
+    :param name: its name, its id, the beginning of that, or a connection file
+    :raises CommandError: if there is no such kernel, or more than one, or none answers
+    :raises KernelDiedError: if it ends before it answers
+    :raises ReattachError: if it is out of reach
+    """
+    manager, client = await _connect(name)
+    async with client:
+        with progress(f"Waiting for {name}"):
+            if manager is not None:
+                await client.wait_for_ready()
+            else:
+                await _wait_for_stranger(name, client)
+        yield manager, client
+
+
+async def _connect(name: str) -> tuple[KernelManagerABC | None, KernelClient]:
+    from kernel_mgmt.client import KernelClient
+
+    if os.sep in name or name.endswith(".json"):
+        return None, _client_of_file(name)
+    from kernel_mgmt.start import default_finder
+
+    manager = await default_finder().reattach(find_running(name))
+    return manager, KernelClient(manager.connection_info, manager)
+
+
+def _client_of_file(name: str) -> KernelClient:
+    from kernel_mgmt.client import KernelClient
+    from kernel_mgmt.connection_files import find_connection_file
+
+    try:
+        path = find_connection_file(name)
+        return KernelClient.from_connection_file(path, use_heartbeat=_HEARTBEAT)
+    except (OSError, ValueError) as error:
+        raise CommandError(str(error), Status.NO_SUCH_KERNEL) from error
+
+
+async def _wait_for_stranger(name: str, client: KernelClient) -> None:
+    """Wait until a kernel is ready whose process is not known, as long as its heart beats."""
+    import anyio
+
+    while True:
+        with anyio.move_on_after(_SILENT_MOST):
+            await client.wait_for_ready()
+            return
+        if not client.is_beating:
+            raise CommandError(_silent(name), Status.NO_SUCH_KERNEL)
+
+
+def _silent(name: str) -> str:
+    return f"No kernel answers at {name}: it has ended, or it is too busy to answer"
