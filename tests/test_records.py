@@ -18,8 +18,10 @@ import pytest
 from kernel_mgmt.records import (
     FoundRecords,
     KernelRecord,
+    LaunchDetails,
     Machine,
     ProcessIdentity,
+    find_left,
     find_records,
     is_foreign,
     is_stale,
@@ -28,6 +30,7 @@ from kernel_mgmt.records import (
     record_path,
     write_record,
 )
+from kernel_mgmt.types import ResourceLimits
 
 # No process has the pid 2 ** 22 + 1: it is beyond what Linux gives away.
 NOBODY = ProcessIdentity((1 << 22) + 1, 1)
@@ -68,6 +71,29 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
     assert read_record(record_path("a", tmp_path)) == record
     assert KernelRecord.from_dict(record.to_dict()) == record
+
+
+def test_a_record_holds_what_its_kernel_was_launched_with(tmp_path: Path) -> None:
+    launch = LaunchDetails(
+        launch_params={"cores": [1, {"a": None}]},
+        env={"TOKEN": "secret"},
+        extra_arguments=("--debug",),
+        transport="ipc",
+        encryption="disabled",
+        limits=ResourceLimits(memory=1),
+    )
+    record = make_record(tmp_path, launch=launch)
+
+    assert read_record(record_path("a", tmp_path)).launch == launch
+    assert "secret" not in repr(record)
+
+
+def test_a_record_from_before_such_details_were_kept_is_read(tmp_path: Path) -> None:
+    record = make_record(tmp_path)
+    path = Path(record_path("a", tmp_path))
+    path.write_text(json.dumps({k: v for k, v in record.to_dict().items() if k != "launch"}))
+
+    assert read_record(path).launch is None
 
 
 def test_a_record_describes_who_wrote_it_if_nothing_else_is_said() -> None:
@@ -122,6 +148,7 @@ def test_the_runtime_directory_has_the_records(
     record = make_record(tmp_path)
 
     assert find_records().records == (record,)
+    assert [each.kernel_id for each in find_left()] == ["a"]
     assert [each.kernel_id for each in prune()] == ["a"]
 
 

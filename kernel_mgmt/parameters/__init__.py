@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
+from ._json import as_json
 from ._template import fill_argv, fill_env
 from ._validate import insecure_parameters, validate
 
-__all__ = ("fill_argv", "fill_env", "insecure_parameters", "validate")
+__all__ = ("as_json", "fill_argv", "fill_env", "insecure_parameters", "validate")

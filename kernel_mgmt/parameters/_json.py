@@ -19,6 +19,16 @@ def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping)
 
 
+def as_json(params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Copy launch parameters into dicts and lists of its own; ``None`` if JSON cannot say them."""
+    wrong: list[str] = []
+    try:
+        plain: dict[str, Any] = plain_json(params, "", wrong)
+    except RecursionError:
+        return None
+    return None if wrong else plain
+
+
 def plain_json(value: object, where: str, wrong: list[str]) -> Any:
     """Copy a value into dicts and lists of its own.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from ._directory import (
     FoundRecords,
     UnreadableRecord,
+    find_left,
     find_records,
     prune,
     read_record,
@@ -22,14 +23,16 @@ from ._directory import (
     write_record,
 )
 from ._identity import Machine, ProcessIdentity
-from ._record import KernelRecord, is_foreign, is_stale
+from ._record import KernelRecord, LaunchDetails, is_foreign, is_stale
 
 __all__ = (
     "FoundRecords",
     "KernelRecord",
+    "LaunchDetails",
     "Machine",
     "ProcessIdentity",
     "UnreadableRecord",
+    "find_left",
     "find_records",
     "is_foreign",
     "is_stale",

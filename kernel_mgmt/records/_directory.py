@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -97,7 +97,8 @@ def read_record(path: str | PathLike[str]) -> KernelRecord:
 def find_records(directory: str | PathLike[str] | None = None) -> FoundRecords:
     """Read all records, the oldest first; one that cannot be read is named, and hides no other.
 
-    One that belongs to another user, or that others may write to, is not believed. Where the directory itself cannot be read, it is named in their place.
+    One that belongs to another user, or that others may write to, is not believed. Where the
+    directory itself cannot be read, it is named in their place.
 
     :param directory: the directory of records; Jupyter's runtime directory if ``None``
     """
@@ -131,6 +132,21 @@ def prune(directory: str | PathLike[str] | None = None) -> list[KernelRecord]:
     """
     directory = _directory(directory)
     pruned: list[KernelRecord] = []
+    for path, record in _left(directory):
+        with suppress(OSError):
+            _remove_all(record.files, directory)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+            pruned.append(record)
+    return pruned
+
+
+def find_left(directory: str | PathLike[str] | None = None) -> list[KernelRecord]:
+    """Return the records that :func:`prune` would remove."""
+    return [record for _, record in _left(_directory(directory))]
+
+
+def _left(directory: str) -> Iterator[tuple[str, KernelRecord]]:
     paths: list[str] = []
     with suppress(OSError):
         paths = _paths(directory)
@@ -138,11 +154,7 @@ def prune(directory: str | PathLike[str] | None = None) -> list[KernelRecord]:
         with suppress(OSError, ValueError):
             record = read_record(path)
             if is_left(record):
-                _remove_all(record.files, directory)
-                with suppress(FileNotFoundError):
-                    os.unlink(path)
-                pruned.append(record)
-    return pruned
+                yield path, record
 
 
 def remove_kernel_files(record: KernelRecord) -> None:

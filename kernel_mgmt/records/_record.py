@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kernel_mgmt.types import ResourceLimits
 
 from ._identity import Machine, ProcessIdentity
 
@@ -16,8 +18,23 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
+class LaunchDetails:
+    """What a kernel was launched with, so that another can take its place.
+
+    Environment variables and launch parameters may be secrets.
+    """
+
+    launch_params: dict[str, Any] = field(default_factory=dict[str, Any])
+    env: dict[str, str] = field(default_factory=dict[str, str])
+    extra_arguments: tuple[str, ...] = ()
+    transport: str = "auto"
+    encryption: str = "auto"
+    limits: ResourceLimits | None = None
+
+
+@dataclass(frozen=True)
 class KernelRecord:
-    """Describes a running kernel, without a secret: the key is in the connection file alone.
+    """Describes a running kernel, without its key, which is in the connection file alone.
 
     :ivar name: what people call this kernel, if it was given a name
     :ivar process: the process of the kernel
@@ -25,6 +42,7 @@ class KernelRecord:
     :ivar launcher: the full name of the class that launched it
     :ivar files: the files, and directories of sockets, that are to be removed when it has ended
     :ivar persist: whether it goes on when its owner is gone
+    :ivar launch: what it was launched with; ``None`` if that is not known, or no JSON
     :ivar owner: the process that launched it
     :ivar created_at: when it was launched, in seconds after the epoch
     """
@@ -41,18 +59,15 @@ class KernelRecord:
     log_file: str | None = None
     files: tuple[str, ...] = ()
     persist: bool = False
+    # It may have secrets, which belong into no log.
+    launch: LaunchDetails | None = field(default=None, repr=False, compare=False)
     owner: ProcessIdentity = field(default_factory=lambda: ProcessIdentity.of(os.getpid()))
     machine: Machine = field(default_factory=Machine.this)
     created_at: float = field(default_factory=time.time)
 
     def to_dict(self) -> JSONDict:
-        """Return a plain dict, which JSON can hold."""
-        nested = {"process": self.process, "owner": self.owner, "machine": self.machine}
-        return {
-            "version": _VERSION,
-            **vars(self),
-            **{name: dict(vars(value)) for name, value in nested.items()},
-        }
+        """Return a plain dict, which JSON can hold; ``launch`` in it may have secrets."""
+        return {"version": _VERSION, **asdict(self)}
 
     @classmethod
     def from_dict(cls, values: JSONDict) -> KernelRecord:

@@ -17,10 +17,11 @@ from uuid import uuid4
 
 from kernel_mgmt.abc import KernelLauncherABC
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
-from kernel_mgmt.parameters import fill_argv, fill_env
+from kernel_mgmt.parameters import as_json, fill_argv, fill_env
 from kernel_mgmt.paths import make_runtime_dir
 from kernel_mgmt.records import (
     KernelRecord,
+    LaunchDetails,
     ProcessIdentity,
     record_path,
     unfinished_path,
@@ -265,6 +266,7 @@ class SubprocessLauncher(KernelLauncherABC):
             log_file=process.log_file,
             files=(*map(os.path.abspath, process.files), process.log_file, path),
             persist=self.options.persist,
+            launch=self._launch_details(),
         )
         with self._file_errors_in("The record of the kernel cannot be written", path):
             write_record(record, self.runtime_dir)
@@ -272,6 +274,21 @@ class SubprocessLauncher(KernelLauncherABC):
         if record.persist:
             self._guard.let_persist()
         return record
+
+    def _launch_details(self) -> LaunchDetails | None:
+        options = self.options
+        # Where there is no schema, a launch parameter may be anything.
+        launch_params = as_json(self.launch_params)
+        if launch_params is None:
+            return None
+        return LaunchDetails(
+            launch_params=launch_params,
+            env=dict(options.env),
+            extra_arguments=tuple(options.extra_arguments),
+            transport=options.transport,
+            encryption=options.encryption,
+            limits=options.limits,
+        )
 
     def _spawn(self, popen_kwargs: dict[str, Any], log_file: str) -> Popen[bytes]:
         self._guard.keep_log_short(log_file)

@@ -7,6 +7,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from kernel_mgmt.abc import KernelManagerABC
@@ -28,7 +29,8 @@ class KernelManager(KernelManagerABC):
 
     It is bound to no event loop: it may be made under one and used under another. When the kernel
     ends, so do its process group and, on Linux, every process that carries its id in the
-    environment variable ``KERNEL_MGMT_KERNEL_ID``.
+    environment variable ``KERNEL_MGMT_KERNEL_ID``; where another program launched the kernel, these
+    only when it is killed, since a successor may bear its id.
 
     :param popen: the process, in a session of its own; if it is a child, nobody else may wait for it
     :param files_to_cleanup: files, and directories of files, that :meth:`cleanup` removes
@@ -154,7 +156,7 @@ class KernelManager(KernelManagerABC):
         :func:`kernel_mgmt_subprocess.reattach` makes an equal manager of
         ``KernelRecord.from_dict(description)``, in another process, too.
         """
-        return {} if self._record is None else self._record.to_dict()
+        return {} if self._record is None else replace(self._record, launch=None).to_dict()
 
     def _clean_up(self) -> None:
         self._process.release_ports()

@@ -108,6 +108,8 @@ class KernelProcess:
     def kill(self) -> None:
         """End the process and its group at once; what else belongs to it is ended with them."""
         self.send_signal(_KILL)
+        if isinstance(self._popen, ForeignProcess):
+            kill_carriers(self._kernel_id)
 
     def release_ports(self) -> None:
         """Let go of the ports that were held for the kernel."""
@@ -146,7 +148,10 @@ class KernelProcess:
             self._end_job(self._job)
         elif leader == "zombie":
             self._send(_KILL)
-        kill_carriers(self._kernel_id)
+        # Others may see the end of a process that is no child, too, and one of them may have started
+        # a successor, which bears the same id.
+        if not isinstance(self._popen, ForeignProcess):
+            kill_carriers(self._kernel_id)
         code = self._popen.wait()
         tail = read_tail(self._log_file) if self._log_file is not None else ""
         self.exit_status = _exit_status(None if leader == "lost" else code, tail, self._limits)

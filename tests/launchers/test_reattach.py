@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from kernel_mgmt.connection_files import read_connection_file
 from kernel_mgmt.exceptions import KernelDiedError, KernelLaunchError, ReattachError
 from kernel_mgmt.records import (
     KernelRecord,
+    LaunchDetails,
     ProcessIdentity,
     find_records,
     is_stale,
@@ -30,7 +32,7 @@ from kernel_mgmt.records import (
     record_path,
 )
 from kernel_mgmt.testing import fake_kernel_argv
-from kernel_mgmt.types import ExitStatus, LaunchOptions
+from kernel_mgmt.types import ExitStatus, LaunchOptions, ResourceLimits
 from kernel_mgmt_subprocess import KernelManager, SubprocessKernelLauncher, reattach
 from kernel_mgmt_subprocess._exit_watch import ExitWatch, Process, ThreadWatch, watch_exit
 from kernel_mgmt_subprocess._foreign import ForeignProcess
@@ -209,6 +211,51 @@ async def test_a_manager_describes_its_kernel_without_secrets(
     assert record.launcher == "kernel_mgmt_subprocess._tcp.SubprocessKernelLauncher"
     assert not record.persist
     assert manager.connection_info.get("key", "") not in json.dumps(manager.describe())
+
+
+async def test_only_the_file_tells_what_a_kernel_was_launched_with(runtime_dir: Path) -> None:
+    limits = ResourceLimits(open_files=64)
+    options = LaunchOptions(kernel_id="a", env={"TOKEN": "hidden"}, limits=limits)
+    manager = await launch(SLEEP, runtime_dir, **vars(options))
+    path = Path(record_path("a", runtime_dir))
+    record, mode = read_record(path), stat.S_IMODE(path.stat().st_mode)
+    described = json.dumps(manager.describe())
+    await ended(manager)
+
+    assert record.launch == LaunchDetails(env={"TOKEN": "hidden"}, limits=limits)
+    assert mode == 0o600
+    assert "hidden" not in described
+
+
+async def test_launch_parameters_that_json_cannot_say_are_not_kept(runtime_dir: Path) -> None:
+    launcher = SubprocessKernelLauncher(
+        [sys.executable, "-c", SLEEP], launch_params={"a": {1, 2}}, runtime_dir=runtime_dir
+    )
+    manager = (await launcher.launch())[1]
+    (record,) = find_records(runtime_dir).records
+    await ended(manager)
+
+    assert record.launch is None
+
+
+async def test_a_successor_of_the_same_id_is_left_alone_by_those_of_the_first(
+    runtime_dir: Path,
+) -> None:
+    first = await launch(SLEEP, runtime_dir, kernel_id="a")
+    observer, ender = reattach(record_of(first)), reattach(record_of(first))
+    await ender.kill()
+    await ended(first)
+    second = await launch(SLEEP, runtime_dir, kernel_id="a")
+    with anyio.fail_after(20):
+        await observer.wait()
+    await observer.cleanup()
+    await ender.cleanup()
+    alive = await second.is_alive()
+    files = sorted(os.listdir(runtime_dir))
+    await ended(second)
+
+    assert alive
+    assert files == [".kernel-a.log", ".kernel-a.record.json", "kernel-a.json"]
 
 
 async def test_a_manager_that_was_made_without_a_record_describes_nothing() -> None:
