@@ -124,6 +124,11 @@ class BlockingKernelClient:
         return self._client.owned_kernel
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the kernel can reach the client on every channel, as far as can be told."""
+        return self._client.is_connected
+
+    @property
     def is_beating(self) -> bool | None:
         """Whether the kernel's heartbeat is heard; ``None`` without ``use_heartbeat``."""
         return self._client.is_beating

@@ -149,6 +149,15 @@ class KernelClient(KernelRequests):
         return self.manager is not None
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the kernel can reach the client on every channel, as far as can be told.
+
+        One that is connected and does not answer is busy. A kernel that never listens on stdin is
+        never connected.
+        """
+        return self._connection.connected
+
+    @property
     def is_beating(self) -> bool | None:
         """Whether the kernel's heartbeat is heard; ``None`` without ``use_heartbeat``.
 

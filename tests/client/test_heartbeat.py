@@ -57,3 +57,17 @@ async def test_a_heartbeat_counts_as_heard_until_it_is_due(start_fake: StartFake
         client.connect()
 
         assert client.is_beating
+
+
+async def test_a_kernel_that_is_busy_is_connected_all_the_same(start_fake: StartFake) -> None:
+    owner = await start_fake()
+    owner.execute("sleep 60")
+
+    async with KernelClient(owner.connection_info) as client:
+        before = client.is_connected
+        client.kernel_info()
+        with anyio.fail_after(10):
+            while not client.is_connected:
+                await anyio.sleep(0.001)
+
+    assert not before
