@@ -152,6 +152,15 @@ def test_the_runtime_directory_has_the_records(
     assert [each.kernel_id for each in prune()] == ["a"]
 
 
+def test_one_kernel_alone_is_pruned_if_it_is_named(tmp_path: Path) -> None:
+    for kernel_id in ("a", "b"):
+        make_record(tmp_path, kernel_id)
+    pruned = prune(tmp_path, kernel_id="b")
+
+    assert [record.kernel_id for record in pruned] == ["b"]
+    assert [record.kernel_id for record in find_records(tmp_path).records] == ["a"]
+
+
 def test_other_files_are_no_records(tmp_path: Path) -> None:
     for name in (
         "kernel-a.json",

@@ -120,7 +120,9 @@ def find_records(directory: str | PathLike[str] | None = None) -> FoundRecords:
     return FoundRecords(tuple(records), tuple(unreadable))
 
 
-def prune(directory: str | PathLike[str] | None = None) -> list[KernelRecord]:
+def prune(
+    directory: str | PathLike[str] | None = None, *, kernel_id: str | None = None
+) -> list[KernelRecord]:
     """Remove the records of kernels that no longer run, with their files; no process is ended.
 
     Left alone are the records of other users and machines, those whose owner is there to clean up
@@ -128,11 +130,14 @@ def prune(directory: str | PathLike[str] | None = None) -> list[KernelRecord]:
     records; elsewhere, only a directory that holds nothing but sockets is.
 
     :param directory: the directory of records; Jupyter's runtime directory if ``None``
+    :param kernel_id: the one kernel that it concerns; all of them if ``None``
     :return: the records that were removed
     """
     directory = _directory(directory)
     pruned: list[KernelRecord] = []
     for path, record in _left(directory):
+        if kernel_id not in (None, record.kernel_id):
+            continue
         with suppress(OSError):
             _remove_all(record.files, directory)
             with suppress(FileNotFoundError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kernel_mgmt.types import ResourceLimits
 
@@ -27,8 +27,8 @@ class LaunchDetails:
     launch_params: dict[str, Any] = field(default_factory=dict[str, Any])
     env: dict[str, str] = field(default_factory=dict[str, str])
     extra_arguments: tuple[str, ...] = ()
-    transport: str = "auto"
-    encryption: str = "auto"
+    transport: Literal["auto", "tcp", "ipc"] = "auto"
+    encryption: Literal["auto", "required", "disabled"] = "auto"
     limits: ResourceLimits | None = None
 
 
