@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kernel_mgmt.client import KernelClient
     from kernel_mgmt.types import LaunchOptions
 
-__all__ = ("LaunchArguments", "launch_arguments", "started")
+__all__ = ("LaunchArguments", "launch_arguments", "started", "startup_timeout_option")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,14 @@ class _Assignment(click.ParamType[tuple[str, str]]):
         return name, text
 
 
+startup_timeout_option = click.option(
+    "--startup-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the kernel may take to be ready.",
+)
 _OPTIONS = (
     click.option(
         "--param",
@@ -77,14 +85,7 @@ _OPTIONS = (
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="The working directory of the kernel; this one by default.",
     ),
-    click.option(
-        "--startup-timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=60.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long the kernel may take to be ready.",
-    ),
+    startup_timeout_option,
 )
 
 

@@ -1,19 +1,21 @@
-"""Find the running kernel that is meant, by its name or its id."""
+"""Find the kernel that is meant, by its name or its id."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from kernel_mgmt.records import find_records, is_stale
+from kernel_mgmt.records import find_records, is_foreign, is_stale
 
 from ._status import CommandError, Status
 
 if TYPE_CHECKING:
     from kernel_mgmt.records import KernelRecord
 
-__all__ = ("find_running",)
+__all__ = ("check_is_here", "find_known", "find_running", "label", "running", "short_ids")
+
+_SHORTEST_ID = 8
 
 
 def find_running(name: str, records: Iterable[KernelRecord] | None = None) -> KernelRecord:
@@ -24,22 +26,71 @@ def find_running(name: str, records: Iterable[KernelRecord] | None = None) -> Ke
     :param records: those to choose from; by default those of the kernels that run
     :raises CommandError: if there is none, or more than one
     """
-    known = _running() if records is None else list(records)
+    known = running() if records is None else list(records)
+    found = _find(name, known)
+    if found is None:
+        raise CommandError(_no_such(name, known), Status.NO_SUCH_KERNEL)
+    return found
+
+
+def find_known(name: str) -> KernelRecord:
+    """Return the record of a kernel, as :func:`find_running`, or else of one that has ended.
+
+    :raises CommandError: if there is none, or more than one
+    """
+    records = find_records().records
+    runs = [record for record in records if not is_stale(record)]
+    found = _find(name, runs) or _find(name, [record for record in records if is_stale(record)])
+    if found is None:
+        raise CommandError(_no_such(name, records), Status.NO_SUCH_KERNEL)
+    return found
+
+
+def running() -> list[KernelRecord]:
+    """Return the records of the kernels that run, the oldest first; foreign ones are among them."""
+    return [record for record in find_records().records if not is_stale(record)]
+
+
+def check_is_here(record: KernelRecord) -> None:
+    """Make sure that a kernel is one of this machine.
+
+    :raises CommandError: if it is one of another machine or container that shares the directory
+    """
+    if is_foreign(record):
+        where = f"on {record.machine.host!r}, or in another container"
+        raise CommandError(f"The kernel {label(record)} runs {where}: go there", Status.RAISED)
+
+
+def label(record: KernelRecord) -> str:
+    """Return what a message calls a kernel."""
+    return record.name or record.kernel_id
+
+
+def short_ids(records: Sequence[KernelRecord]) -> dict[str, str]:
+    """Return the beginning of each id that no other has; all of the same length."""
+    ids = [record.kernel_id for record in records]
+    length = _SHORTEST_ID
+    while len({kernel_id[:length] for kernel_id in ids}) < len(set(ids)):
+        length += 1
+    return {kernel_id: kernel_id[:length] for kernel_id in ids}
+
+
+def _find(name: str, known: Sequence[KernelRecord]) -> KernelRecord | None:
     for fits in (
         [record for record in known if record.name == name],
         [record for record in known if record.kernel_id == name],
         [record for record in known if name and record.kernel_id.startswith(name)],
     ):
         if len(fits) > 1:
-            ids = ", ".join(record.kernel_id for record in fits)
-            raise CommandError(f"Several kernels are meant by {name!r}: {ids}", Status.USAGE)
+            raise CommandError(_several(name, fits), Status.USAGE)
         if fits:
             return fits[0]
-    raise CommandError(_no_such(name, known), Status.NO_SUCH_KERNEL)
+    return None
 
 
-def _running() -> list[KernelRecord]:
-    return [record for record in find_records().records if not is_stale(record)]
+def _several(name: str, fits: Iterable[KernelRecord]) -> str:
+    lines = [f"\n  {each.kernel_id}  {each.name or '-'}  {each.kernel_type}" for each in fits]
+    return f"Several kernels are meant by {name!r}:{''.join(lines)}"
 
 
 def _no_such(name: str, known: Iterable[KernelRecord]) -> str:

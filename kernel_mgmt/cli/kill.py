@@ -1,0 +1,41 @@
+"""``kernel-mgmt kill``: end kernels at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ._complete import RunningKernelName
+from ._several import with_each
+
+if TYPE_CHECKING:
+    from kernel_mgmt.records import KernelRecord
+
+__all__ = ("command",)
+
+
+@click.command("kill")
+@click.argument("kernels", type=RunningKernelName(), nargs=-1)
+@click.option("--all", "everyone", is_flag=True, help="Every kernel that runs.")
+def command(kernels: tuple[str, ...], everyone: bool) -> int:
+    """End kernels at once, by SIGKILL, with all that they have started.
+
+    Their files are removed.
+    """
+    return with_each(kernels, _kill, "Killing kernels", everyone=everyone)
+
+
+async def _kill(record: KernelRecord) -> str:
+    from kernel_mgmt.exceptions import KernelDiedError
+    from kernel_mgmt.records import prune
+    from kernel_mgmt.start import default_finder
+
+    try:
+        manager = await default_finder().reattach(record)
+    except KernelDiedError:
+        prune(kernel_id=record.kernel_id)
+        return "had ended already"
+    await manager.kill()
+    await manager.cleanup()
+    return "ended by SIGKILL"
