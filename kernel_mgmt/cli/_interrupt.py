@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC
     from kernel_mgmt.client import KernelClient
 
-__all__ = ("Interrupts", "interruptible")
+__all__ = ("Interrupts", "interruptible", "one_exception")
 
 # Two that are further apart both interrupt (seconds).
 _TWICE_WITHIN = 5.0
@@ -37,7 +37,10 @@ async def interruptible(
         five seconds
     """
     interrupts = Interrupts(client)
-    with _handler_kept(), _one_exception(), anyio.open_signal_receiver(signal.SIGINT) as signals:
+    # What a shell has started in the background is not meant by Ctrl-C.
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    heard = () if ignored else (signal.SIGINT,)
+    with _handler_kept(), one_exception(), anyio.open_signal_receiver(*heard) as signals:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(interrupts.listen, signals, tasks)
             yield interrupts
@@ -86,7 +89,7 @@ class Interrupts:
 
 
 @contextmanager
-def _one_exception() -> Generator[None]:
+def one_exception() -> Generator[None]:
     """Raise what the block has raised, in place of the group that a task group makes of it."""
     try:
         yield

@@ -51,7 +51,7 @@ class OutputPrinter:
         self._directory = directory
         self._numbers = count(1)
         self._shown = ""
-        self._last = sys.stdout
+        self._last: TextIO | None = sys.stdout
         self._clear_at_next = False
 
     def show(self, message: Message) -> None:
@@ -115,14 +115,14 @@ class OutputPrinter:
     def _tell(self, text: str) -> None:
         self._write_line(text, sys.stderr)
 
-    def _write_line(self, text: str, stream: TextIO) -> None:
+    def _write_line(self, text: str, stream: TextIO | None) -> None:
         """Write text that begins on a line of its own, and ends it."""
         self._clear_if_due()
         begun = bool(self._shown) and not self._shown.endswith("\n")
-        together = self._last is stream or (self._last.isatty() and stream.isatty())
+        together = self._last is stream or (_is_terminal(self._last) and _is_terminal(stream))
         self._write(("\n" if begun and together else "") + text + "\n", stream)
 
-    def _write(self, text: str, stream: TextIO) -> None:
+    def _write(self, text: str, stream: TextIO | None) -> None:
         if not text:
             return
         self._clear_if_due()
@@ -131,22 +131,28 @@ class OutputPrinter:
         _write(text, stream)
 
     def _clear_if_due(self) -> None:
-        if self._clear_at_next and sys.stdout.isatty():
+        if self._clear_at_next and _is_terminal(sys.stdout):
             _write(_taking_back(self._shown), sys.stdout)
             self._shown = ""
         self._clear_at_next = False
 
 
-def has_colour(stream: TextIO) -> bool:
+def has_colour(stream: TextIO | None) -> bool:
     """Whether colours may be written to a stream."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
-def _plain_if_need_be(text: str, stream: TextIO) -> str:
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _plain_if_need_be(text: str, stream: TextIO | None) -> str:
     return text if has_colour(stream) else click.unstyle(text)
 
 
-def _write(text: str, stream: TextIO) -> None:
+def _write(text: str, stream: TextIO | None) -> None:
+    if stream is None:  # it was closed when the command began
+        return
     try:
         stream.write(text)
     except UnicodeEncodeError:  # what the terminal does not have, or a lone surrogate
