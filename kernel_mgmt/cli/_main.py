@@ -59,6 +59,13 @@ class _Commands(CommandGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         return super().resolve_command(ctx, [_ALIASES.get(args[0], args[0]), *args[1:]])
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would make a failure of it.
+            return _stop_writing()
+
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kernel-mgmt")
@@ -69,7 +76,6 @@ def _commands() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and turn what it raises into a message and an exit status."""
     _prepare_streams()
-    stdout, stderr = sys.stdout, sys.stderr
     try:
         status = _commands.main(arguments, prog_name="kernel-mgmt", standalone_mode=False)
         print(end="", flush=True)
@@ -78,12 +84,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Status.INTERRUPTED
-    except SystemExit:
-        # Where nobody reads from a pipe any more, click exits with other streams in place.
-        if sys.stdout is stdout:
-            raise
-        sys.stdout, sys.stderr = stdout, stderr
-        return _stop_writing()
     except BrokenPipeError:
         return _stop_writing()
     except (CommandError, KernelManagementError, OSError) as error:
