@@ -25,6 +25,8 @@ _COMMANDS = (
     "info",
     "provider",
     "kernelspec",
+    "run",
+    "exec",
     "start",
     "ps",
     "logs",
