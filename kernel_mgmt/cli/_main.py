@@ -27,6 +27,7 @@ _COMMANDS = (
     "kernelspec",
     "run",
     "exec",
+    "console",
     "start",
     "ps",
     "logs",
