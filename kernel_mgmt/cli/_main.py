@@ -37,6 +37,7 @@ _COMMANDS = (
     "kill",
     "wait",
     "prune",
+    "doctor",
     "export",
     "jupyter",
     "completion",
