@@ -38,6 +38,7 @@ _COMMANDS = (
     "wait",
     "prune",
     "doctor",
+    "bench",
     "export",
     "jupyter",
     "completion",

@@ -1,0 +1,3 @@
+"""What ``kernel-mgmt bench`` measures, and how it is told."""
+
+from __future__ import annotations
