@@ -135,7 +135,7 @@ options = LaunchOptions(persist=True)
 launcher = SubprocessKernelLauncher(argv, options=options, runtime_dir={str(runtime_dir)!r})
 manager = asyncio.run(launcher.launch())[1]
 """
-    argv = [sys.executable, "-X", "dev", "-c", script]
+    argv = [sys.executable, "-W", "always", "-c", script]
     result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
     (record,) = find_records(runtime_dir).records
     await ended(reattach(record))
