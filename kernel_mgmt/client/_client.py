@@ -5,16 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+from math import inf
 from os import PathLike
+from time import monotonic
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
 
 from kernel_mgmt.connection_files import read_connection_file
-from kernel_mgmt.exceptions import ClientClosedError
+from kernel_mgmt.exceptions import ClientClosedError, KernelManagementError
 from kernel_mgmt.messages import Message, MessageFactory
 from kernel_mgmt.transports import make_transport
 from kernel_mgmt.types import Channel
 
-from ._connection import Connection, Handler
+from ._connection import Connection, Handler, HeldBack
 from ._exchange import Exchange
 from ._request import PATIENT, Patience, Request
 from ._requests import KernelRequests
@@ -39,6 +42,8 @@ _ASK_AGAIN_MOST = 1.0
 # never listen on stdin (seconds).
 _LOOK_AGAIN = 0.001
 _LOOK_MOST = 1.0
+# How long requests wait for a kernel gone over to which answers and publishes nothing (seconds).
+_HOLD_MOST = 5.0
 # How long a kernel that must be killed may take to go (seconds).
 _KILL_MOST = 10.0
 
@@ -214,7 +219,9 @@ class KernelClient(KernelRequests):
     ) -> None:
         """Go over to another kernel, as :meth:`reconnect` does, on the demand of any thread.
 
-        It is done at once in the event loop of the client, and soon after elsewhere. Nothing happens if the client is closed by then, or its event loop is over.
+        It is done at once in the event loop of the client, and soon after elsewhere. Nothing
+        happens if the client is closed by then, or its event loop is over. Requests on shell are
+        sent when what the kernel publishes arrives, or a few seconds after it has answered.
 
         :raises ValueError: if the connection info lacks something
         """
@@ -223,6 +230,7 @@ class KernelClient(KernelRequests):
         def go_over() -> None:
             with suppress(ClientClosedError, RuntimeError):
                 self._go_over(transport, connection_info, manager)
+                self._hold_requests()
 
         self._connection.call_from_anywhere(go_over)
 
@@ -353,14 +361,33 @@ class KernelClient(KernelRequests):
             await self.manager.kernel_ready()
         return info.content
 
-    async def _answered(self, asked: list[Exchange]) -> Message:
+    def _hold_requests(self) -> None:
+        """Let requests wait for the proof that what the kernel publishes arrives, and cause it."""
+        from kernel_mgmt._background import BackgroundTask
+
+        if self._connection.is_open:
+            BackgroundTask(partial(self._be_heard, self._connection.hold_back()))
+
+    async def _be_heard(self, held: HeldBack) -> None:
+        asked: list[Exchange] = []
+        with suppress(KernelManagementError):
+            await self._answered(asked, _HOLD_MOST)
+        for exchange in asked:
+            self._connection.forget(exchange)
+        self._connection.let_go(held)
+
+    async def _answered(self, asked: list[Exchange], most: float = inf) -> Message:
+        """Wait for a reply and, for ``most`` seconds after it, for something on iopub."""
         connection = self._connection
-        asked.append(self._send("shell", "kernel_info_request", {}))
+        until = inf
+        asked.append(self._send("shell", "kernel_info_request", {}, ahead=True))
         pause = _ASK_AGAIN
         while True:
             reply = next((exchange.reply for exchange in asked if exchange.reply), None)
-            if reply is not None and connection.published:
-                return reply
+            if reply is not None:
+                until = min(until, monotonic() + most)
+                if connection.published or monotonic() >= until:
+                    return reply
             # After a reconnection the connection is well again, and what was asked before has failed.
             failure = connection.failure or asked[-1].failure
             if failure is not None:
@@ -370,7 +397,7 @@ class KernelClient(KernelRequests):
             # before the subscription came through is lost, and must be caused again.
             await connection.wait_for_message(None if reply is None else pause)
             if reply is not None and before == connection.received:
-                asked.append(self._send("shell", "kernel_info_request", {}))
+                asked.append(self._send("shell", "kernel_info_request", {}, ahead=True))
                 pause = min(2 * pause, _ASK_AGAIN_MOST)
 
     async def _connected(self) -> None:
@@ -460,6 +487,7 @@ class KernelClient(KernelRequests):
         until_idle: bool = False,
         collect: bool = True,
         reply_of_death: Mapping[str, object] | None = None,
+        ahead: bool = False,
     ) -> Exchange:
         protocol4 = self._connection.protocol4
         sent_type, sent = msg_type, content
@@ -479,7 +507,7 @@ class KernelClient(KernelRequests):
             collect=collect,
             reply_of_death=answer,
         )
-        self._connection.send(exchange, channel, parts)
+        self._connection.send(exchange, channel, parts, ahead=ahead)
         return exchange
 
     def _send_only(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 Handler: TypeAlias = Callable[[Message], object]
+HeldBack: TypeAlias = "list[Sequence[Buffer]]"
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Connection:
         self._manager = manager
         self._loop: EventLoop | None = None
         self._dead = False
+        self._held: HeldBack | None = None
         self._heartbeat = heartbeat
         self._last_beat = 0.0
         self._malformed = 0
@@ -100,8 +102,18 @@ class Connection:
         if self.failure is None:
             self._open_transport()
 
-    def send(self, exchange: Exchange, channel: Channel, parts: Sequence[Buffer]) -> None:
-        """Send a request; where that cannot be, the request fails."""
+    def send(
+        self,
+        exchange: Exchange,
+        channel: Channel,
+        parts: Sequence[Buffer],
+        *,
+        ahead: bool = False,
+    ) -> None:
+        """Send a request; where that cannot be, the request fails.
+
+        :param ahead: whether it goes ahead of those that are held back
+        """
         self.open()
         if self.failure is not None:
             (exchange.die if self._dead else exchange.fail)(self.failure)
@@ -111,7 +123,7 @@ class Connection:
             self._collecting.add(exchange)
         self._pace()
         try:
-            self._transport.send(channel, parts)
+            self._transmit(channel, parts, ahead=ahead)
         except BaseException:
             self.forget(exchange)
             raise
@@ -125,7 +137,23 @@ class Connection:
         self.open()
         if self.failure is not None:
             raise self.failure()
-        self._transport.send(channel, parts)
+        self._transmit(channel, parts)
+
+    def hold_back(self) -> HeldBack:
+        """Send nothing on shell until something has come on iopub, or :meth:`let_go` is called.
+
+        :return: what is held back from now on
+        """
+        held: HeldBack = []
+        self._held = held
+        return held
+
+    def let_go(self, held: HeldBack) -> None:
+        """Send what is held back; nothing happens if it is not any more."""
+        if held is self._held and self.failure is None:
+            self._held = None
+            for parts in held:
+                self._transport.send("shell", parts)
 
     def reconnect(self, transport: TransportABC, manager: KernelManagerABC | None) -> None:
         """Go over to another kernel; what was asked of the one before fails.
@@ -142,7 +170,7 @@ class Connection:
         self._transport = transport
         self._manager = manager
         self._dead = False
-        self.failure = self.protocol4 = None
+        self.failure = self.protocol4 = self._held = None
         self.published = self.received = self._malformed = 0
         if self._loop is not None:
             self._open_transport()
@@ -234,6 +262,12 @@ class Connection:
         self._tell_watchers()
         self._call_change_handlers()
 
+    def _transmit(self, channel: Channel, parts: Sequence[Buffer], *, ahead: bool = False) -> None:
+        if self._held is None or ahead or channel != "shell":
+            self._transport.send(channel, parts)
+        else:
+            self._held.append(parts)
+
     def _open_transport(self) -> None:
         self._last_beat = monotonic()
         watch = partial(self._watch, self._transport, self._manager)
@@ -296,6 +330,8 @@ class Connection:
         exchange = self._pending.get(message.parent_id)
         if channel == "iopub":
             self.published += 1
+            if self._held is not None:
+                self.let_go(self._held)
             if exchange is not None:
                 exchange.take_published(message)
                 if self.backlog.held > self.backlog.limit:

@@ -528,6 +528,24 @@ async def test_a_client_follows_to_the_next_kernel_and_keeps_what_waits(
     assert client.ports == other.ports
 
 
+@pytest.mark.parametrize("switches", [(), ("--late-iopub", "0.5", "--no-welcome")])
+async def test_a_client_that_follows_misses_nothing_that_its_first_request_publishes(
+    switches: tuple[str, ...], start_client: StartFake
+) -> None:
+    client = await start_client()
+    other = await start_client(*switches, ready=False)
+    manager = other.parent
+    assert isinstance(manager, KernelManagerABC)
+
+    client.follow(manager.connection_info, manager)
+    client.execute("print a")
+    published: list[str] = []
+    while published[-2:] != ["stream", "status"]:
+        published.append((await client.get_iopub_msg(timeout=30))["msg_type"])
+
+    assert published == ["status", "execute_input", "stream", "status"]
+
+
 async def test_a_client_that_nobody_holds_closes(start_client: StartFake) -> None:
     owner = await start_client()
     client = AsyncKernelClient(**owner.get_connection_info())

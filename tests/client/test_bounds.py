@@ -295,6 +295,38 @@ async def test_a_client_goes_over_on_the_demand_of_another_thread(start_fake: St
     assert client.manager is successor.manager
 
 
+async def test_requests_to_a_kernel_that_publishes_nothing_are_not_held_back_for_ever(
+    start_fake: StartFake,
+) -> None:
+    client = await start_fake()
+    successor = await start_fake("--late-iopub", "60", "--no-welcome", ready=False)
+    client.reconnect_soon(successor.connection_info, successor.manager)
+
+    with anyio.fail_after(30):
+        reply = await client.execute("result 1").reply()
+
+    assert reply.content["status"] == "ok"
+
+
+async def test_a_client_that_goes_over_again_holds_back_for_the_last_kernel(
+    start_fake: StartFake,
+) -> None:
+    client = await start_fake()
+    between = await start_fake("--slow-start", "60", ready=False)
+    successor = await start_fake("--late-iopub", "0.5", "--no-welcome", ready=False)
+    client.reconnect_soon(between.connection_info, between.manager)
+    lost = client.execute("result 1")
+    await anyio.wait_all_tasks_blocked()
+    client.reconnect_soon(successor.connection_info, successor.manager)
+
+    with anyio.fail_after(30):
+        with pytest.raises(KernelDiedError):
+            await lost
+        outputs = await client.execute("print a").outputs()
+
+    assert [output["text"] for output in outputs] == ["a\n"]
+
+
 async def test_a_client_that_is_closed_meanwhile_goes_nowhere(start_fake: StartFake) -> None:
     client = await start_fake()
 
