@@ -20,6 +20,7 @@ class CaseResult:
 
     :ivar rounds: the metrics by peer, for each round
     :ivar failures: why a peer was left out, by peer
+    :ivar tried_again: how often a sample of each peer failed and was taken again
     :ivar left_running: how many processes each peer left running
     """
 
@@ -27,6 +28,7 @@ class CaseResult:
     case: Case
     rounds: list[dict[str, Metrics]] = field(default_factory=list[dict[str, Metrics]])
     failures: dict[str, str] = field(default_factory=dict[str, str])
+    tried_again: dict[str, int] = field(default_factory=dict[str, int])
     left_running: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -40,8 +42,8 @@ def run_case(
 ) -> CaseResult:
     """Take one sample of each peer in turn (A B C A B C …), ``rounds`` times.
 
-    The round before them, which fills caches, does not count. A peer that fails is left out from
-    then on.
+    The round before them, which fills caches, does not count. A peer that fails, as often as the
+    scenario has it tried, is left out from then on.
     """
     result = CaseResult(name, case)
     for number in range(rounds + 1):
@@ -51,12 +53,27 @@ def run_case(
                 continue
             progress(f"{name} {case.name}: round {number} of {rounds}, {peer}")
             try:
-                taken[peer] = _take_sample(name, peer, result, where, scenario.time_limit)
+                taken[peer] = _try_to_sample(name, peer, result, where, scenario)
             except SampleError as error:
                 result.failures[peer] = str(error)
         if number:
             result.rounds.append(taken)
     return result
+
+
+def _try_to_sample(
+    name: str,
+    peer: str,
+    result: CaseResult,
+    where: tuple[Path, Mapping[str, str]],
+    scenario: Scenario,
+) -> Metrics:
+    for _ in range(scenario.tries - 1):
+        try:
+            return _take_sample(name, peer, result, where, scenario.time_limit)
+        except SampleError:
+            result.tried_again[peer] = result.tried_again.get(peer, 0) + 1
+    return _take_sample(name, peer, result, where, scenario.time_limit)
 
 
 def _take_sample(

@@ -70,11 +70,13 @@ class Scenario:
 
     :ivar summary: one line for the help
     :ivar time_limit: seconds that one sample may take
+    :ivar tries: how often a sample is taken that fails, where a peer has its luck with ports
     """
 
     summary: str
     cases: tuple[Case, ...]
     time_limit: float = 60.0
+    tries: int = 1
 
 
 def at_most(limit: float, peer: str = OURS) -> Target:

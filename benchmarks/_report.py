@@ -30,6 +30,8 @@ def as_table(result: CaseResult) -> str:
             lines += [_peer_line(result, row, peer, found[peer]) for peer in found]
     for peer, reason in result.failures.items():
         lines += [f"{result.scenario} {result.case.name}: {peer} failed: {reason}"]
+    for peer, count in result.tried_again.items():
+        lines += [f"{result.scenario} {result.case.name}: {peer} failed {count} times, tried again"]
     for peer, count in result.left_running.items():
         lines += [f"{result.scenario} {result.case.name}: {peer} left {count} processes running"]
     return "\n".join(lines)
@@ -99,6 +101,7 @@ def _entries(result: CaseResult) -> Iterator[dict[str, Any]]:
             "unit": row.unit,
             "peers": {peer: vars(figure) for peer, figure in figures(result, row).items()},
             "targets": [_target_entry(result, row, target) for target in row.targets],
+            "tried_again": result.tried_again,
             "left_running": result.left_running,
         }
 
