@@ -120,8 +120,9 @@ async def test_a_launch_lets_the_event_loop_run_in_between(
         tasks.start_soon(take_turns)
         _, manager = await launcher_class(SLEEP, runtime_dir=runtime_dir).launch()
         tasks.cancel_scope.cancel()
-    await manager.kill()
-    await manager.cleanup()
+        with anyio.CancelScope(shield=True):
+            await manager.kill()
+            await manager.cleanup()
 
     assert turns > 1
 

@@ -73,13 +73,22 @@ async def gone(kernel_id: str) -> None:
             await anyio.sleep(0.001)
 
 
+def sending(signum: int) -> Callable[[KernelManager], Awaitable[None]]:
+    """What sends a signal to a kernel."""
+
+    async def send(manager: KernelManager) -> None:
+        await manager.signal(signum)
+
+    return send
+
+
 @pytest.mark.parametrize(
     ("end", "asked"),
     [
         (KernelManager.kill, True),
         (KernelManager.terminate, True),
-        (lambda manager: manager.signal(signal.SIGTERM), False),
-        (lambda manager: manager.signal(signal.SIGKILL), False),
+        (sending(signal.SIGTERM), False),
+        (sending(signal.SIGKILL), False),
     ],
     ids=["kill", "terminate", "SIGTERM", "SIGKILL"],
 )
