@@ -51,7 +51,7 @@ def command(
     remove: bool,
     sync: bool,
 ) -> int:
-    """Write kernelspecs that stand for kernel types, for all programs that know kernelspecs.
+    """Write kernelspecs that stand for kernel types.
 
     JupyterLab, nbconvert, editors and the rest find and start them like any other, without
     configuration. The kernelspecs of this machine (spec/...) need none: they are found already.

@@ -19,7 +19,7 @@ __all__ = ("command",)
 @click.argument("kernels", type=RunningKernelName(), nargs=-1)
 @click.option("--all", "everyone", is_flag=True, help="Every kernel that runs.")
 def command(kernels: tuple[str, ...], everyone: bool) -> int:
-    """End kernels at once, by SIGKILL, with all that they have started.
+    """End kernels at once, by SIGKILL, with their children.
 
     Their files are removed.
     """

@@ -79,7 +79,9 @@ def command(
     form: str,
     arguments: LaunchArguments,
 ) -> int:
-    """Run files, one after the other, in a kernel that is started for them and ended afterwards.
+    """Run scripts, notebooks or code in a kernel of their own.
+
+    Files are run one after the other. The kernel is ended afterwards.
 
     A FILE is a script in the language of the kernel, of which the outputs are printed; a notebook
     (.ipynb), into which they are written; or -, which is stdin. Notebooks alone need no KERNEL if
