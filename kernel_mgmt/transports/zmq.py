@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from secrets import token_hex
 from time import perf_counter
@@ -160,7 +161,6 @@ class ZMQTransport(TransportABC):
         drains: dict[int, Drain] = {
             _descriptor(socket): partial(self._drain, channel, socket)
             for channel, socket in self._sockets.items()
-            # An echo may wait until the next heartbeat is sent, which saves a wake for each.
             if channel != "hb"
         }
         self._iopub = _descriptor(self._sockets["iopub"])
@@ -173,10 +173,11 @@ class ZMQTransport(TransportABC):
         socket = self._sockets.get(channel)
         if socket is None or self._loop is None:
             raise ClientClosedError
-        # The heartbeat is an echo, and not signed; an empty frame stands before it.
-        frames = [b"", *parts] if channel == "hb" else self._signer.frames(parts)
+        if channel == "hb":
+            self._beat(socket, parts)
+            return
         try:
-            socket.send_multipart(frames, zmq.NOBLOCK, copy=_small(parts))
+            socket.send_multipart(self._signer.frames(parts), zmq.NOBLOCK, copy=_small(parts))
         except zmq.Again:
             # Only stdin, when it is not connected: there is no kernel any more that waits for input.
             log.debug("nobody takes what was sent on %s", channel)
@@ -271,6 +272,17 @@ class ZMQTransport(TransportABC):
             return _GATHER if gathers else None
         return 0
 
+    def _beat(self, socket: zmq.Socket[bytes], parts: Sequence[Buffer]) -> None:
+        """Take what has been echoed since the beat before, and send the next.
+
+        An echo is neither signed nor waited for, which saves a wake for each.
+        """
+        while _events(socket) & zmq.POLLIN:
+            self._received("hb", receive(socket))
+        with suppress(zmq.Again):
+            # A REP, which some kernels have, expects an empty frame before it.
+            socket.send_multipart([b"", *parts], zmq.NOBLOCK)
+
     def _drain_monitor(self) -> None:
         """Give up a kernel that answers in plain text where CURVE was to be spoken."""
         while self._monitor is not None and _events(self._monitor) & zmq.POLLIN:
@@ -280,9 +292,6 @@ class ZMQTransport(TransportABC):
                 self._ended()
 
     def _take(self, channel: Channel, frames: list[Buffer]) -> None:
-        if channel == "hb":
-            self._received(channel, frames)
-            return
         if channel == "stdin" and self._gathers:
             # What was published before the question is to be seen before it.
             self._drain_on("iopub", self._sockets["iopub"])
