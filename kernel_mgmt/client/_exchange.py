@@ -24,6 +24,7 @@ class Exchange:
     :param collect: whether what is published is kept
     :param reply_of_death: what stands for the reply if the kernel dies
 
+    :ivar heard: whether anything that was published for it has arrived
     :ivar with_stdin: whether what the kernel asks for is kept among what it publishes
     :ivar overflowed: whether something that was published could not be kept
     :ivar waiters: called at the reply, at idle and at the failure
@@ -37,6 +38,7 @@ class Exchange:
         "_published",
         "collect",
         "failure",
+        "heard",
         "idle",
         "incomplete",
         "msg_id",
@@ -63,6 +65,7 @@ class Exchange:
         self.collect = collect
         self.reply_of_death = reply_of_death
         self.reply: Message | None = None
+        self.heard = False
         self.idle = False
         self.incomplete = False
         self.overflowed = False
@@ -98,6 +101,7 @@ class Exchange:
             self._notify_readers()
 
     def take_published(self, message: Message) -> None:
+        self.heard = True
         if self.collect:
             self._keep(message)
         if message.msg_type == "status" and message.execution_state == "idle":

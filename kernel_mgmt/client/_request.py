@@ -22,6 +22,9 @@ __all__ = ("PATIENT", "Patience", "Request")
 
 # How long iopub may be quiet, in seconds, after a reply whose idle has not come.
 _IDLE_GRACE = 4.0
+# The same, if nothing at all came for the request: what is published before the subscription has come
+# through is lost, and so is the idle of a request that a new client sends at once.
+_UNHEARD_GRACE = 1.0
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,9 @@ class Request:
 
     async def _wait_for_idle(self, waiters: _Waiters) -> None:
         exchange, connection, patience = self._exchange, self._connection, self._patience
-        grace = _IDLE_GRACE if patience.idle_timeout is None else patience.idle_timeout
+        grace = patience.idle_timeout
+        if grace is None:
+            grace = _IDLE_GRACE if exchange.heard else _UNHEARD_GRACE
         before = connection.published
         news = await connection.wait(waiters, grace)
         quiet = patience.idle_timeout is not None or before == connection.published

@@ -56,7 +56,8 @@ class KernelRequests(ABC):
         :param interrupt_timeout: interrupt the kernel if it has not replied after so many seconds;
             it is counted while the request is awaited or iterated
         :param idle_timeout: how long to wait for ``idle`` after the reply, in seconds; by default,
-            until nothing has been published for 4 seconds
+            until nothing has been published for 4 seconds, or for one if nothing came for this
+            request at all
         :param raise_on_no_idle: whether to raise :exc:`TimeoutError` if it does not come; otherwise
             the request is marked as incomplete
         :param subshell_id: the subshell to run it in; the main shell when ``None``

@@ -18,6 +18,7 @@ from kernel_mgmt import (
     Message,
     OutputOverflowError,
 )
+from kernel_mgmt.client import _request
 from kernel_mgmt.client._exchange import Exchange
 
 from .conftest import StartFake
@@ -191,6 +192,39 @@ async def test_a_missing_idle_is_an_error_if_that_is_wanted(start_fake: StartFak
         await request
 
     assert request.incomplete
+
+
+async def test_a_request_whose_outputs_cannot_be_heard_is_not_waited_for_as_long(
+    start_fake: StartFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_request, "_IDLE_GRACE", 3600.0)
+    owner = await start_fake()
+    connection_info = owner.connection_info.copy()
+    connection_info["iopub_port"] += 100
+
+    async with KernelClient(connection_info) as client:
+        request = client.execute("print a")
+        with anyio.fail_after(30):
+            reply = await request
+
+    assert reply.content["status"] == "ok"
+    assert request.incomplete
+
+
+async def test_a_request_that_was_heard_of_is_waited_for_until_its_idle_comes(
+    start_fake: StartFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_request, "_UNHEARD_GRACE", 0.0)
+    client = await start_fake("--never-idle")
+    request = client.execute("print a")
+    with anyio.fail_after(30):
+        await request.reply()
+        await anext(request)
+
+    with anyio.move_on_after(0.1):
+        await request
+
+    assert not request.incomplete
 
 
 async def test_a_client_goes_over_to_the_next_kernel(start_fake: StartFake) -> None:
