@@ -53,6 +53,8 @@ _CHANNELS: tuple[Channel, ...] = ("control", "shell", "stdin", "iopub")
 # The reader lets the loop breathe after so many messages or so long a time in seconds.
 _MOST_MESSAGES = 64
 _MOST_TIME = 0.001
+# When the kernel asks for input, so many times as much is read on iopub at once.
+_MOST_BEFORE_QUESTION = 50
 # So long (seconds) a flood may gather before it is read on, which halves its price.
 _GATHER = 0.005
 # Connecting is tried again after so many milliseconds; with a kernel that is on its way up, after more
@@ -272,6 +274,14 @@ class ZMQTransport(TransportABC):
             return _GATHER if gathers else None
         return 0
 
+    def _drain_before_question(self) -> None:
+        """Read on iopub first: what was published before a question is to be seen before it."""
+        for _ in range(_MOST_BEFORE_QUESTION):
+            socket = self._sockets.get("iopub")
+            if socket is None or self._drain("iopub", socket) != 0:
+                return
+        self._drain_on("iopub", self._sockets["iopub"])
+
     def _beat(self, socket: zmq.Socket[bytes], parts: Sequence[Buffer]) -> None:
         """Take what has been echoed since the beat before, and send the next.
 
@@ -293,8 +303,7 @@ class ZMQTransport(TransportABC):
 
     def _take(self, channel: Channel, frames: list[Buffer]) -> None:
         if channel == "stdin" and self._gathers:
-            # What was published before the question is to be seen before it.
-            self._drain_on("iopub", self._sockets["iopub"])
+            self._drain_before_question()
             if not self._sockets:
                 return
         for _ in range(MOST_AT_ONCE):

@@ -153,6 +153,23 @@ async def test_what_was_printed_before_a_question_is_seen_before_it(
     assert seen == ["a\n", "b\n", "name", "c\n"] * 2
 
 
+async def test_a_flood_before_a_question_is_seen_before_it(
+    start_fake: StartFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zmq, "_GATHER", 3600.0)
+    client = await start_fake()
+
+    request = client.execute("flood 1000 20\nsleep 0.05\ninput name", allow_stdin=True)
+    types: list[str] = []
+    with anyio.fail_after(30):
+        async for message in request.with_stdin():
+            types.append(message.msg_type)
+            if message.channel == "stdin":
+                client.input("me", message)
+
+    assert types.index("input_request") > 1000
+
+
 async def test_who_awaits_a_request_is_woken_by_its_reply_and_its_idle_only() -> None:
     transport = Noting()
     connection = Connection(transport, None, output_limit=1_000_000)
