@@ -367,7 +367,9 @@ class Connection:
 
     def _overflow(self) -> None:
         """Let the request that holds most know that it holds too much; the others go on."""
-        max(self._collecting, key=lambda exchange: exchange.held).overflow()
+        # One that collects nothing may hold a question.
+        holders = [*self._collecting, *self._pending.values()]
+        max(holders, key=lambda exchange: exchange.held).overflow()
 
     def _call_handlers(self, channel: Channel, message: Message) -> None:
         for handler, channels in self._handlers:

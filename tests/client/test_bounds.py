@@ -110,6 +110,24 @@ async def test_past_the_limit_the_flooded_request_is_told_and_the_others_go_on(
     assert texts == ["a\n", "b\n"]
 
 
+async def test_past_the_limit_also_a_question_is_let_go(start_fake: StartFake) -> None:
+    owner = await start_fake()
+    asked = anyio.Event()
+
+    async with KernelClient(owner.connection_info, output_limit=1000) as client:
+        client.add_handler(lambda _: asked.set(), "stdin")
+        with anyio.fail_after(30):
+            await client.wait_for_ready()
+            request = client.execute("input name", collect=False).with_stdin()
+            await asked.wait()
+            client.input("me")
+            reply = await request
+            with pytest.raises(OutputOverflowError):
+                await anext(request)
+
+    assert reply.content["status"] == "ok"
+
+
 async def test_what_has_been_consumed_or_let_go_does_not_count(start_fake: StartFake) -> None:
     owner = await start_fake()
 
