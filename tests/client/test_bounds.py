@@ -18,7 +18,6 @@ from kernel_mgmt import (
     Message,
     OutputOverflowError,
 )
-from kernel_mgmt.client import _request
 from kernel_mgmt.client._exchange import Exchange
 
 from .conftest import StartFake
@@ -53,6 +52,7 @@ async def test_nothing_is_lost_while_the_event_loop_is_held(ipykernel: KernelCli
     with anyio.fail_after(30):
         types = [message.msg_type async for message in request]
 
+    assert ipykernel.dropped == 0
     assert types.count("display_data") == 10_000
     assert types[-1] == "status"
 
@@ -114,8 +114,11 @@ async def test_past_the_limit_also_a_question_is_let_go(start_fake: StartFake) -
     owner = await start_fake()
     asked = anyio.Event()
 
+    def note(message: Message) -> None:
+        asked.set()
+
     async with KernelClient(owner.connection_info, output_limit=1000) as client:
-        client.add_handler(lambda _: asked.set(), "stdin")
+        client.add_handler(note, "stdin")
         with anyio.fail_after(30):
             await client.wait_for_ready()
             request = client.execute("input name", collect=False).with_stdin()
@@ -215,10 +218,10 @@ async def test_a_missing_idle_is_an_error_if_that_is_wanted(start_fake: StartFak
 async def test_a_request_whose_outputs_cannot_be_heard_is_not_waited_for_as_long(
     start_fake: StartFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_request, "_IDLE_GRACE", 3600.0)
+    monkeypatch.setattr("kernel_mgmt.client._request._IDLE_GRACE", 3600.0)
     owner = await start_fake()
     connection_info = owner.connection_info.copy()
-    connection_info["iopub_port"] += 100
+    connection_info["iopub_port"] = connection_info.get("iopub_port", 0) + 100
 
     async with KernelClient(connection_info) as client:
         request = client.execute("print a")
@@ -232,7 +235,7 @@ async def test_a_request_whose_outputs_cannot_be_heard_is_not_waited_for_as_long
 async def test_a_request_that_was_heard_of_is_waited_for_until_its_idle_comes(
     start_fake: StartFake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_request, "_UNHEARD_GRACE", 0.0)
+    monkeypatch.setattr("kernel_mgmt.client._request._UNHEARD_GRACE", 0.0)
     client = await start_fake("--never-idle")
     request = client.execute("print a")
     with anyio.fail_after(30):
