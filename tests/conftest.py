@@ -97,9 +97,9 @@ def processes_with(name: str, value: str) -> dict[int, str]:
 def left_behind(runtime_dir: Path) -> list[str]:
     """What is still in a runtime directory, and the processes that were given its path.
 
-    A process that has been killed takes a moment to be gone, so they are given two seconds.
+    A process that has been killed takes a moment to be gone, so they are given some seconds.
     """
-    until = monotonic() + 2
+    until = monotonic() + 20
     while True:
         left = [str(path) for path in runtime_dir.rglob("*")]
         left += processes_with("JUPYTER_RUNTIME_DIR", str(runtime_dir)).values()

@@ -65,7 +65,7 @@ async def start_fake(tmp_path: Path) -> AsyncIterator[StartFake]:
                 launched(fake_kernel_argv(*switches), tmp_path, make_launcher)
             )
             if ready:
-                await client.wait_for_ready(10)
+                await client.wait_for_ready(30)
             return client
 
         yield start

@@ -44,7 +44,7 @@ async def test_a_message_made_elsewhere_is_sent_as_it_is(start_fake: StartFake) 
 
     client.add_handler(note, "shell")
     client.send("shell", parts)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await replied.wait()
 
     assert [(reply.msg_type, reply.parent_id) for reply in replies] == [
@@ -55,8 +55,8 @@ async def test_a_message_made_elsewhere_is_sent_as_it_is(start_fake: StartFake) 
 async def test_the_reply_alone_is_there_without_idle(start_fake: StartFake) -> None:
     client = await start_fake("--never-idle")
 
-    with anyio.fail_after(3):
-        reply = await client.execute("print a").reply()
+    with anyio.fail_after(30):
+        reply = await client.execute("print a", idle_timeout=60).reply()
 
     assert reply.content["status"] == "ok"
 
@@ -64,7 +64,7 @@ async def test_the_reply_alone_is_there_without_idle(start_fake: StartFake) -> N
 async def test_the_reply_alone_fails_with_the_kernel(start_fake: StartFake) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10), pytest.raises(KernelDiedError):
+    with anyio.fail_after(30), pytest.raises(KernelDiedError):
         await client.execute("kill").reply()
 
 
@@ -79,7 +79,7 @@ async def test_the_death_of_the_kernel_is_told_to_those_who_ask(start_fake: Star
     client.add_change_handler(died.set)
     before = client.failure
     client.execute("kill")
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await died.wait()
 
     assert before is None

@@ -102,16 +102,16 @@ def test_a_hook_that_is_slow_sees_everything(client: BlockingKernelClient) -> No
 
 
 ASKED: dict[str, Callable[[BlockingKernelClient], Message]] = {
-    "execute": lambda client: client.execute("1", timeout=20),
-    "complete": lambda client: client.complete("pri", timeout=20),
-    "inspect": lambda client: client.inspect("print", timeout=20),
-    "history": lambda client: client.history(hist_access_type="tail", n=1, timeout=20),
-    "is_complete": lambda client: client.is_complete("1", timeout=20),
-    "kernel_info": lambda client: client.kernel_info(channel="control", timeout=20),
-    "comm_info": lambda client: client.comm_info(timeout=20),
-    "usage": lambda client: client.usage(timeout=20),
-    "list_subshell": lambda client: client.list_subshells(timeout=20),
-    "debug": lambda client: client.debug("debugInfo", timeout=20),
+    "execute": lambda client: client.execute("1", timeout=60),
+    "complete": lambda client: client.complete("pri", timeout=60),
+    "inspect": lambda client: client.inspect("print", timeout=60),
+    "history": lambda client: client.history(hist_access_type="tail", n=1, timeout=60),
+    "is_complete": lambda client: client.is_complete("1", timeout=60),
+    "kernel_info": lambda client: client.kernel_info(channel="control", timeout=60),
+    "comm_info": lambda client: client.comm_info(timeout=60),
+    "usage": lambda client: client.usage(timeout=60),
+    "list_subshell": lambda client: client.list_subshells(timeout=60),
+    "debug": lambda client: client.debug("debugInfo", timeout=60),
 }
 
 
@@ -123,9 +123,9 @@ def test_a_request_returns_its_reply(kind: str, ipykernel: BlockingKernelClient)
 
 
 def test_subshells_are_made_used_and_deleted(ipykernel: BlockingKernelClient) -> None:
-    subshell_id = ipykernel.create_subshell(timeout=20).content["subshell_id"]
-    reply = ipykernel.execute("1", subshell_id=subshell_id, timeout=20)
-    deleted = ipykernel.delete_subshell(subshell_id, timeout=20)
+    subshell_id = ipykernel.create_subshell(timeout=60).content["subshell_id"]
+    reply = ipykernel.execute("1", subshell_id=subshell_id, timeout=60)
+    deleted = ipykernel.delete_subshell(subshell_id, timeout=60)
 
     assert reply.content["status"] == deleted.content["status"] == "ok"
 
@@ -136,9 +136,9 @@ def test_comms_are_told_what_is_sent(client: BlockingKernelClient) -> None:
 
     sent = client.comm_open("c", "target")
     client.comm_msg("c", {"a": 1}, buffers=[b"123"])
-    opened = client.comm_info(timeout=10)
+    opened = client.comm_info(timeout=30)
     client.comm_close("c")
-    closed = client.comm_info(timeout=10)
+    closed = client.comm_info(timeout=30)
     client.remove_handler(echoes.append)
 
     assert sent
@@ -160,7 +160,7 @@ def test_hooks_are_called_in_the_calling_thread(client: BlockingKernelClient) ->
         threads.add(threading.get_ident())
         return "me"
 
-    client.execute_interactive("input name", output_hook=note, stdin_hook=answer, timeout=10)
+    client.execute_interactive("input name", output_hook=note, stdin_hook=answer, timeout=30)
 
     assert results == ["me"]
     assert threads == {threading.get_ident()}
@@ -169,7 +169,7 @@ def test_hooks_are_called_in_the_calling_thread(client: BlockingKernelClient) ->
 def test_output_is_printed_as_at_a_terminal(
     ipykernel: BlockingKernelClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reply = ipykernel.execute_interactive("print('a'); 6 * 7", timeout=20)
+    reply = ipykernel.execute_interactive("print('a'); 6 * 7", timeout=60)
 
     assert reply.content["status"] == "ok"
     assert capsys.readouterr().out == "a\n42\n"
@@ -182,15 +182,15 @@ def test_a_hook_that_raises_ends_the_call(client: BlockingKernelClient) -> None:
     with pytest.raises(ZeroDivisionError):
         client.execute_interactive("print a\nsleep 0.1", output_hook=fail)
 
-    assert client.execute("result 1", timeout=10).content["status"] == "ok"
+    assert client.execute("result 1", timeout=30).content["status"] == "ok"
 
 
 def test_what_takes_too_long_raises(client: BlockingKernelClient) -> None:
     with pytest.raises(TimeoutError):
-        client.execute_interactive("sleep 30", stop_on_error=False, timeout=0.1)
+        client.execute_interactive("sleep 60", stop_on_error=False, timeout=0.1)
 
-    client.interrupt(timeout=10)
-    assert client.execute("result 1", timeout=10).content["status"] == "ok"
+    client.interrupt(timeout=30)
+    assert client.execute("result 1", timeout=30).content["status"] == "ok"
 
 
 def test_ctrl_c_interrupts_the_kernel_and_a_second_one_the_call(
@@ -203,26 +203,26 @@ def test_ctrl_c_interrupts_the_kernel_and_a_second_one_the_call(
         if message.msg_type == "stream":
             press(message)
 
-    reply = client.execute_interactive("print a\nsleep 30", output_hook=press_once, timeout=20)
+    reply = client.execute_interactive("print a\nsleep 60", output_hook=press_once, timeout=30)
     with pytest.raises(KeyboardInterrupt):
-        client.execute_interactive("print a\nsleep 30", output_hook=press, timeout=20)
+        client.execute_interactive("print a\nsleep 60", output_hook=press, timeout=30)
 
     assert reply.content["status"] == "error"
 
 
 def test_the_death_of_the_kernel_is_raised(client: BlockingKernelClient) -> None:
     with pytest.raises(KernelDiedError):
-        client.execute("kill", timeout=10)
+        client.execute("kill", timeout=30)
 
 
 def test_a_blocking_client_goes_over_to_the_next_kernel(client: BlockingKernelClient) -> None:
     with run_kernel_blocking("fake/ipc", finder=KernelFinder([FakeProvider()])) as other:
         mine, my_manager = client.connection_info, client.manager
         client.reconnect(other.connection_info)
-        client.wait_for_ready(10)
-        pid = client.execute("result 1", timeout=10)
+        client.wait_for_ready(30)
+        pid = client.execute("result 1", timeout=30)
         client.reconnect(mine, my_manager)
-        client.wait_for_ready(10)
+        client.wait_for_ready(30)
 
     assert pid.content["status"] == "ok"
 

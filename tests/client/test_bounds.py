@@ -41,19 +41,18 @@ async def test_nothing_is_lost_while_the_consumer_sleeps(start_fake: StartFake) 
     assert len(streams) == 20_000
 
 
-async def test_nothing_is_lost_while_the_event_loop_is_held(ipykernel: KernelClient) -> None:
-    # A kernel drops what ZeroMQ's threads do not take from it in time, where a machine is busy.
-    code = "import time\nfor i in range(10000): display('x' * 2000); i % 200 or time.sleep(0.02)"
-    request = ipykernel.execute(code)
+async def test_nothing_is_lost_while_the_event_loop_is_held(start_fake: StartFake) -> None:
+    client = await start_fake()
+    request = client.execute("flood 10000 2000")
 
-    # This holds the loop of the client until the kernel has displayed everything.
-    with BlockingKernelClient(ipykernel.connection_info) as other:
-        other.execute("1", timeout=60)
-    with anyio.fail_after(30):
+    # This holds the loop of the client until the kernel has written everything.
+    with BlockingKernelClient(client.connection_info) as other:
+        other.execute("result 1", timeout=60)
+    with anyio.fail_after(60):
         types = [message.msg_type async for message in request]
 
-    assert ipykernel.dropped == 0
-    assert types.count("display_data") == 10_000
+    assert client.dropped == 0
+    assert types.count("stream") == 10_000
     assert types[-1] == "status"
 
 
@@ -155,7 +154,7 @@ async def test_a_request_that_collects_nothing_keeps_nothing_and_handlers_see_it
         seen.append(message.msg_type)
 
     client.add_handler(note)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         request = client.execute("print a", collect=False)
         reply = await request
         left = [message async for message in request]
@@ -168,8 +167,8 @@ async def test_a_request_that_collects_nothing_keeps_nothing_and_handlers_see_it
 async def test_a_request_that_takes_too_long_is_interrupted(start_fake: StartFake) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10):
-        reply = await client.execute("sleep 30", interrupt_timeout=0.1)
+    with anyio.fail_after(30):
+        reply = await client.execute("sleep 60", interrupt_timeout=0.1)
 
     assert reply.content["status"] == "error"
 
@@ -181,7 +180,7 @@ async def test_a_kernel_that_leaves_its_interrupt_unanswered_is_waited_for_all_t
     assert client.manager is not None
     client.manager.interrupt_mode = "message"
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         reply = await client.execute("sleep 0.5", interrupt_timeout=0.1)
 
     assert reply.content["status"] == "ok"
@@ -195,7 +194,7 @@ async def test_nothing_is_kept_for_requests_that_nobody_holds(start_fake: StartF
         return sum(isinstance(thing, Exchange) for thing in gc.get_objects())
 
     before = kept()
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         for _ in range(20):
             client.complete("a")
             await client.kernel_info()
@@ -206,7 +205,7 @@ async def test_nothing_is_kept_for_requests_that_nobody_holds(start_fake: StartF
 async def test_a_missing_idle_is_an_error_if_that_is_wanted(start_fake: StartFake) -> None:
     client = await start_fake("--never-idle")
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         with pytest.raises(TimeoutError, match=r"not idle within 0\.1 s"):
             await client.execute("result 1", idle_timeout=0.1, raise_on_no_idle=True)
         request = client.execute("result 1", idle_timeout=0.1)
@@ -257,7 +256,7 @@ async def test_a_client_goes_over_to_the_next_kernel(start_fake: StartFake) -> N
         seen.append(message.msg_type)
 
     client.add_handler(note)
-    pending = client.execute("sleep 30")
+    pending = client.execute("sleep 60")
     assert client.manager is not None
 
     with anyio.fail_after(20):
@@ -265,7 +264,7 @@ async def test_a_client_goes_over_to_the_next_kernel(start_fake: StartFake) -> N
         client.reconnect(successor.connection_info, successor.manager)
         with pytest.raises(KernelDiedError):
             await pending
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
         seen.clear()
         outputs = await client.execute("print a").outputs()
 
@@ -281,7 +280,7 @@ async def test_a_client_whose_kernel_has_died_goes_over_to_the_next(start_fake: 
         with pytest.raises(KernelDiedError):
             await client.execute("kill")
         client.reconnect(successor.connection_info, successor.manager)
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
         reply = await client.execute("result 1")
 
     assert reply.content["status"] == "ok"
@@ -293,7 +292,7 @@ async def test_waiting_for_a_kernel_that_is_given_up_for_another_fails(
     client = await start_fake("--slow-start", "60", ready=False)
     successor = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
 
             async def wait() -> None:
@@ -324,7 +323,7 @@ async def test_a_client_comes_back_to_a_kernel_that_has_not_seen_it_leave(
 @pytest.mark.parametrize("code", ["kill", "result 1"])
 async def test_a_closed_client_goes_nowhere(code: str, start_fake: StartFake) -> None:
     client = await start_fake()
-    with anyio.fail_after(10), suppress(KernelDiedError):
+    with anyio.fail_after(30), suppress(KernelDiedError):
         await client.execute(code)
     client.close()
 
@@ -335,7 +334,7 @@ async def test_a_closed_client_goes_nowhere(code: str, start_fake: StartFake) ->
 async def test_a_client_goes_over_on_the_demand_of_another_thread(start_fake: StartFake) -> None:
     client = await start_fake()
     successor = await start_fake()
-    pending = client.execute("sleep 30")
+    pending = client.execute("sleep 60")
 
     def order() -> None:
         client.reconnect_soon(successor.connection_info, successor.manager)

@@ -32,7 +32,7 @@ async def texts(request: Request) -> list[str]:
 async def test_an_awaited_request_gives_its_reply(start_fake: StartFake) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         reply = await client.execute("result 42")
 
     assert (reply.msg_type, reply.content["status"]) == ("execute_reply", "ok")
@@ -43,7 +43,7 @@ async def test_an_iterated_request_gives_what_was_published_for_it_to_idle(
 ) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         types = [message.msg_type async for message in client.execute("print a\nresult b")]
 
     assert types == ["status", "execute_input", "stream", "execute_result", "status"]
@@ -53,7 +53,7 @@ async def test_outputs_are_complete_when_the_reply_is_given(start_fake: StartFak
     client = await start_fake()
     request = client.execute("flood 500 10")
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await request
         found = await texts(request)
 
@@ -71,7 +71,7 @@ async def test_a_reply_that_came_before_the_next_request_was_sent_is_seen(
     with BlockingKernelClient(client.connection_info) as other:
         other.kernel_info(timeout=30)
     client.complete("a")
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         reply = await asked
 
     assert reply.msg_type == "kernel_info_reply"
@@ -80,7 +80,7 @@ async def test_a_reply_that_came_before_the_next_request_was_sent_is_seen(
 async def test_an_error_is_returned_and_not_raised(start_fake: StartFake) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         reply = await client.execute("raise ValueError nonsense")
 
     assert (reply.content["status"], reply.content["ename"]) == ("error", "ValueError")
@@ -109,7 +109,7 @@ async def test_a_request_may_be_awaited_by_several_tasks_and_again(start_fake: S
     async def wait() -> None:
         replies.append(await request)
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
             tasks.start_soon(wait)
@@ -124,7 +124,7 @@ async def test_a_cancelled_wait_loses_nothing(start_fake: StartFake) -> None:
     request = client.execute("print a\nsleep 0.2\nprint b")
     found: list[str] = []
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while len(found) < 2:
             with anyio.move_on_after(0.005):
                 async for message in request:
@@ -140,7 +140,7 @@ async def test_the_death_of_the_kernel_fails_what_is_pending(start_fake: StartFa
     client = await start_fake()
     requests = [client.execute("print last\nkill"), client.execute("result 1")]
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         with pytest.raises(KernelDiedError) as first:
             await requests[0]
         with pytest.raises(KernelDiedError):
@@ -161,7 +161,7 @@ async def test_what_a_kernel_sent_before_its_death_still_arrives(start_fake: Sta
             if message.msg_type == "stream":
                 found.append(message.content["text"])
 
-    with anyio.fail_after(10), pytest.raises(KernelDiedError):
+    with anyio.fail_after(30), pytest.raises(KernelDiedError):
         await collect()
 
     assert found == ["last words\n"]
@@ -174,7 +174,7 @@ async def test_closing_fails_what_is_pending_with_another_error(start_fake: Star
     client.close()
     client.close()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         with pytest.raises(ClientClosedError):
             await request
         with pytest.raises(ClientClosedError):
@@ -186,7 +186,7 @@ async def test_death_is_a_reply_to_a_shutdown_request(start_fake: StartFake) -> 
     assert client.manager is not None
     request = client.shutdown()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await client.manager.kill()
         first = await request
         again = await client.shutdown(restart=True)
@@ -205,7 +205,7 @@ async def test_a_kernel_is_ended_in_stages(
     client = await start_fake(*switches)
     assert client.manager is not None
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         ended = await client.shutdown_or_terminate(0.3 if switches else 5)
         again = await client.shutdown_or_terminate(0.3)
 
@@ -217,8 +217,8 @@ async def test_a_cancelled_shutdown_still_ends_the_kernel(start_fake: StartFake)
     client = await start_fake("--ignore-shutdown", "--ignore-sigterm")
     assert client.manager is not None
 
-    with anyio.fail_after(10), anyio.move_on_after(0.05):
-        await client.shutdown_or_terminate(10)
+    with anyio.fail_after(30), anyio.move_on_after(0.05):
+        await client.shutdown_or_terminate(60)
 
     assert not await client.manager.is_alive()
 
@@ -246,7 +246,7 @@ async def test_nothing_is_missed_once_a_kernel_is_ready(
 ) -> None:
     client = await start_fake(*switches)
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         found = await texts(client.execute("print a"))
 
     assert found == ["a\n"]
@@ -256,7 +256,7 @@ async def test_nothing_is_missed_once_a_kernel_is_ready(
 async def test_a_kernel_that_ends_before_it_is_ready_says_how(start_fake: StartFake) -> None:
     client = await start_fake("--stderr", "no licence", "--exit-at-start", "3", ready=False)
 
-    with anyio.fail_after(10), pytest.raises(KernelDiedError, match="no licence") as caught:
+    with anyio.fail_after(30), pytest.raises(KernelDiedError, match="no licence") as caught:
         await client.wait_for_ready()
 
     assert caught.value.exit_status is not None
@@ -268,7 +268,7 @@ async def test_waiting_for_a_kernel_that_is_never_ready_ends_in_time(
 ) -> None:
     client = await start_fake("--slow-start", "60", ready=False)
 
-    with anyio.fail_after(10), pytest.raises(TimeoutError):
+    with anyio.fail_after(30), pytest.raises(TimeoutError):
         await client.wait_for_ready(0.1)
 
 
@@ -276,18 +276,19 @@ async def test_iterating_over_a_shutdown_ends_with_the_kernel(start_fake: StartF
     client = await start_fake("--never-idle")
     request = client.shutdown()
 
-    with anyio.fail_after(3):
+    with anyio.fail_after(30):
         await request
         types = [message.msg_type async for message in request]
 
     assert types[0] == "status"
+    assert not request.incomplete
 
 
 async def test_a_name_that_is_no_text_reaches_the_kernel(start_fake: StartFake) -> None:
     owner = await start_fake()
 
     async with KernelClient(owner.connection_info, username="\udc80") as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
         reply = await client.kernel_info()
 
     assert reply.parent_header["username"] == "\udc80"
@@ -297,7 +298,7 @@ async def test_a_reply_without_idle_is_given_and_marked(start_fake: StartFake) -
     client = await start_fake("--never-idle")
     request = client.execute("result 1")
 
-    with anyio.fail_after(15):
+    with anyio.fail_after(30):
         reply = await request
 
     assert reply.content["status"] == "ok"
@@ -312,7 +313,7 @@ async def test_handlers_see_the_messages_of_their_channels(start_fake: StartFake
         seen.append(message.msg_type)
 
     client.add_handler(note, "shell")
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await client.execute("print a")
         client.add_handler(note, ["iopub"])
         await client.execute("print a", silent=True)
@@ -332,7 +333,7 @@ async def test_a_handler_that_raises_is_logged_and_hurts_nobody(
         raise ValueError("mine")
 
     client.add_handler(fail)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         found = await texts(client.execute("print a"))
 
     assert found == ["a\n"]
@@ -353,7 +354,7 @@ async def test_input_is_asked_for_where_somebody_can_answer(start_fake: StartFak
         client.input(message.content["prompt"].upper(), message)
 
     client.add_handler(answer, "stdin")
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         results = [
             message.content["data"]["text/plain"]
             async for message in client.execute("input name")
@@ -366,7 +367,7 @@ async def test_input_is_asked_for_where_somebody_can_answer(start_fake: StartFak
 async def test_input_with_nobody_to_answer_fails_at_once(start_fake: StartFake) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         reply = await client.execute("input name")
 
     assert reply.content["status"] == "error"
@@ -397,9 +398,9 @@ async def test_what_a_comm_asks_for_is_answered(start_fake: StartFake) -> None:
 
 async def test_an_interrupt_stops_what_runs(start_fake: StartFake) -> None:
     client = await start_fake()
-    request = client.execute("print a\nsleep 30")
+    request = client.execute("print a\nsleep 60")
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async for message in request:
             if message.msg_type == "stream":
                 await client.interrupt()
@@ -411,7 +412,7 @@ async def test_an_interrupt_stops_what_runs(start_fake: StartFake) -> None:
 async def test_a_client_that_nobody_closed_warns_and_closes(start_fake: StartFake) -> None:
     owner = await start_fake()
     clients = [KernelClient(owner.connection_info)]
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await clients[0].kernel_info()
 
     with pytest.warns(ResourceWarning, match="was not closed"):
@@ -432,7 +433,7 @@ async def test_a_client_that_nobody_closed_closes_where_warnings_are_errors(
 
     before = descriptors()
     clients = [KernelClient(owner.connection_info)]
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await clients[0].kernel_info()
         clients.clear()
 
@@ -455,7 +456,7 @@ async def test_a_forked_child_that_closes_leaves_its_parent_alone(start_fake: St
         finally:
             os._exit(0)
     os.waitpid(pid, 0)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         reply = await client.kernel_info()
 
     assert reply.content["status"] == "ok"
@@ -474,7 +475,7 @@ async def test_use_from_another_thread_is_refused_and_does_no_harm(
 ) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         with pytest.raises(RuntimeError, match="event loop of its first use"):
             await anyio.to_thread.run_sync(use, client)
         reply = await client.kernel_info()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def until(client: KernelClient, beating: bool) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while client.is_beating is not beating:
             await anyio.sleep(0.005)
 
@@ -25,7 +25,7 @@ async def test_a_kernel_that_stops_answering_is_noticed_and_so_is_its_return(
     assert owner.manager is not None
 
     async with KernelClient(owner.connection_info, use_heartbeat=0.02) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
         await until(client, True)
         await owner.manager.signal(SIGSTOP)
         await until(client, False)
@@ -37,7 +37,7 @@ async def test_the_death_of_a_kernel_ends_its_heartbeat(start_fake: StartFake) -
     owner = await start_fake()
 
     async with KernelClient(owner.connection_info, owner.manager, use_heartbeat=0.02) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
         await until(client, True)
         assert owner.manager is not None
         await owner.manager.kill()

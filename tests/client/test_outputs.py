@@ -179,7 +179,7 @@ handle = display("old", display_id=True); handle.update("new")
 async def test_outputs_come_without_awaiting_the_reply(start_fake: StartFake) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         outputs = await client.execute("print a\nresult 1").outputs()
 
     assert [output["output_type"] for output in outputs] == ["stream", "execute_result"]

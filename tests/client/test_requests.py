@@ -30,7 +30,7 @@ async def test_a_request_is_answered_by_its_reply(name: str, start_fake: StartFa
     ask, reply_type = ASKED[name]
     client = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         reply = await ask(client)
 
     assert reply.msg_type == reply_type
@@ -39,7 +39,7 @@ async def test_a_request_is_answered_by_its_reply(name: str, start_fake: StartFa
 async def test_the_cursor_stands_at_the_end_unless_told(start_fake: StartFake) -> None:
     client = await start_fake()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         reply = await client.complete("naïve \U0001f600")
 
     assert reply.content["cursor_end"] == 7
@@ -50,7 +50,7 @@ async def test_ipykernel_answers_what_only_some_kernels_do(ipykernel: KernelClie
         usage = await ipykernel.usage()
         created = await ipykernel.create_subshell()
         subshell_id = created.content["subshell_id"]
-        busy = ipykernel.execute("import time; time.sleep(30)")
+        busy = ipykernel.execute("import time; time.sleep(60)")
         beside = await ipykernel.execute("6 * 7", subshell_id=subshell_id)
         listed = await ipykernel.list_subshells()
         deleted = await ipykernel.delete_subshell(subshell_id)

@@ -104,7 +104,7 @@ async def test_the_state_is_followed_and_has_a_reason() -> None:
             tasks.start_soon(kernel.start)
             await see("starting")
             await see("idle")
-            running = kernel.client.execute("sleep 30")
+            running = kernel.client.execute("sleep 60")
             await see("busy")
             await kernel.interrupt()
             await running

@@ -110,7 +110,7 @@ async def test_the_keys_are_in_the_connection_file_and_nowhere_else(
     caplog.set_level(logging.DEBUG)
     connection_info, manager = await launch(fake_kernel_argv(), kernel_id=kernel_id)
     async with KernelClient(connection_info, manager) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
         shown = repr(client) + repr(manager)
     path = runtime_dir / f"kernel-{kernel_id}.json"
     keys = [connection_info.get("curve_publickey", ""), connection_info.get("curve_secretkey", "")]

@@ -53,7 +53,7 @@ def owner(start_owner: Callable[[], Owner]) -> Owner:
 
 async def nothing_is_left(runtime_dir: Path) -> None:
     """Return when there is no process of this test any more, and no file in the directory."""
-    with anyio.fail_after(2):
+    with anyio.fail_after(20):
         while processes() or (runtime_dir.exists() and os.listdir(runtime_dir)):
             await anyio.sleep(0.005)
 
@@ -78,7 +78,7 @@ def guardians() -> list[int]:
 
 async def gone(*pids: int) -> None:
     """Return when none of the processes runs."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while set(pids) & set(processes()):
             await anyio.sleep(0.005)
 
@@ -149,7 +149,7 @@ child.wait()
     owner.kill()
 
     await nothing_is_left(runtime_dir)
-    with anyio.fail_after(2):
+    with anyio.fail_after(20):
         while ProcessIdentity.of(int(child)).runs():
             await anyio.sleep(0.005)
 
@@ -248,7 +248,7 @@ os.kill(os.getpid(), 9)
 """
     )
     owner.popen.wait()
-    with anyio.fail_after(2):
+    with anyio.fail_after(20):
         while list(find_carriers(kernel_id)) or len(processes()) > 1:
             await anyio.sleep(0.005)
     (holder,) = processes()
@@ -613,7 +613,7 @@ launched._guard.check()
 """
     )
     in_use = owner.guardian
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while guardians() != [in_use]:
             await anyio.sleep(0.005)
     owner.kill()

@@ -88,7 +88,7 @@ def ports(**changed: Any) -> str:
 async def test_a_kernel_that_has_registered_can_be_talked_to(launch: Launch, kind: str) -> None:
     connection_info, manager = await launch(fake_kernel_argv("--handshake", kind))
     async with KernelClient(connection_info, manager) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
         reply = await client.execute("pid")
 
     assert reply.content["status"] == "ok"
@@ -114,7 +114,7 @@ async def test_the_connection_file_takes_the_place_of_the_registration_file(
 async def test_a_kernel_that_registers_can_encrypt(launch: Launch) -> None:
     connection_info, manager = await launch(REGISTERS, encryption="required")
     async with KernelClient(connection_info, manager) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
 
     assert "curve_secretkey" in connection_info
 
@@ -125,7 +125,7 @@ async def test_a_kernel_that_ends_instead_is_launched_the_classic_way(
     caplog.set_level(logging.INFO)
     connection_info, manager = await launch(fake_kernel_argv("--handshake", "exit"))
     async with KernelClient(connection_info, manager) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
 
     assert "has not registered" in caplog.text
 
@@ -135,7 +135,7 @@ async def test_a_kernel_that_does_not_register_in_time_is_launched_the_classic_w
 ) -> None:
     connection_info, manager = await launch(HANGS, timeout=0.2, kernel_id=kernel_id)
     async with KernelClient(connection_info, manager) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
 
     assert manager.kernel_id == kernel_id
 

@@ -68,7 +68,7 @@ async def ended(manager: KernelManager) -> ExitStatus:
 
 async def gone(kernel_id: str) -> None:
     """Return when no process carries the id of the kernel."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while list(find_carriers(kernel_id)):
             await anyio.sleep(0.001)
 
@@ -297,7 +297,7 @@ async def test_a_child_in_the_group_need_not_carry_the_id(launch: Launch, tmp_pa
     await ended(manager)
     child = int(_lines_of(tmp_path / "words")[0])
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while _runs(child):
             await anyio.sleep(0.001)
 

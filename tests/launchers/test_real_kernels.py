@@ -129,7 +129,7 @@ def kernel_cmd(request: pytest.FixtureRequest) -> list[str]:
 
 async def gone(kernel_id: str) -> None:
     """Return when no process carries the id of the kernel."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while list(find_carriers(kernel_id)):
             await anyio.sleep(0.001)
 

@@ -344,7 +344,7 @@ os.wait()
             await anyio.sleep(0.001)
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     await manager.kill()
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while any(ProcessIdentity.of(pid).runs() for pid in pids):
             await anyio.sleep(0.001)
     await ended(first, manager)
@@ -445,7 +445,7 @@ async def test_what_a_kernel_that_persisted_left_is_pruned(
     record = launched_and_left(code, anyio_backend, runtime_dir)
     left_alone = prune(runtime_dir)
     os.kill(record.process.pid, signal.SIGKILL)
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while not is_stale(record):
             await anyio.sleep(0.001)
 

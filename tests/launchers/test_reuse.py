@@ -79,7 +79,7 @@ async def test_the_keys_of_the_encryption_are_used_again(launch: Launch) -> None
     await end(first)
     after, second = await launch(connection_info=before)
     async with KernelClient(after, second) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
 
     assert after == before
 
@@ -87,7 +87,7 @@ async def test_the_keys_of_the_encryption_are_used_again(launch: Launch) -> None
 async def test_where_a_kernel_still_listens_no_other_is_launched(launch: Launch) -> None:
     connection_info, manager = await launch()
     async with KernelClient(connection_info, manager) as client:
-        await client.wait_for_ready(10)
+        await client.wait_for_ready(30)
         with pytest.raises(KernelLaunchError, match=r"No ports can be had|cannot be made again"):
             await launch(connection_info=connection_info)
         reply = await client.execute("pid")

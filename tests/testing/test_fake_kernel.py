@@ -182,7 +182,7 @@ def test_it_ends_with_code_0_when_asked_to_shut_down(start: Start, channel: str)
     reply = kernel.ask("shutdown_request", channel, restart=True)
 
     assert reply == {"status": "ok", "restart": True}
-    assert kernel.process.wait(timeout=10) == 0
+    assert kernel.process.wait(timeout=30) == 0
 
 
 def test_it_speaks_tcp(start: Start) -> None:
@@ -341,7 +341,7 @@ def test_sigint_can_end_the_kernel(start: Start, behaviour: str, code: int) -> N
 
     kernel.process.send_signal(signal.SIGINT)
 
-    assert kernel.process.wait(timeout=10) == code
+    assert kernel.process.wait(timeout=30) == code
 
 
 @posix
@@ -380,7 +380,7 @@ def test_an_interrupt_request_can_end_the_kernel(start: Start) -> None:
 
     kernel.send("control", "interrupt_request")
 
-    assert kernel.process.wait(timeout=10) == 1
+    assert kernel.process.wait(timeout=30) == 1
 
 
 @pytest.mark.parametrize(("code", "exit_code"), [("exit 7", 7), ("kill", -9)])
@@ -389,7 +389,7 @@ def test_a_command_can_end_the_process(start: Start, code: str, exit_code: int) 
 
     kernel.send("shell", "execute_request", code=code)
 
-    assert kernel.process.wait(timeout=10) == exit_code
+    assert kernel.process.wait(timeout=30) == exit_code
 
 
 def test_what_was_published_before_the_exit_arrives(start: Start) -> None:
@@ -672,7 +672,7 @@ def test_shutdown_on_shell_can_be_acknowledged_and_not_obeyed(start: Start) -> N
     kernel.ask("shutdown_request")
 
     assert kernel.ask("shutdown_request", "control")["status"] == "ok"
-    assert kernel.process.wait(timeout=10) == 0
+    assert kernel.process.wait(timeout=30) == 0
 
 
 def test_shutdown_on_shell_can_be_ignored(start: Start) -> None:
@@ -687,7 +687,7 @@ def test_shutdown_on_shell_can_go_without_a_reply(start: Start) -> None:
 
     kernel.send("shell", "shutdown_request")
 
-    assert kernel.process.wait(timeout=10) == 0
+    assert kernel.process.wait(timeout=30) == 0
     assert kernel.is_silent("shell")
 
 
@@ -697,7 +697,7 @@ def test_a_kernel_can_end_after_some_requests(start: Start) -> None:
     kernel.ask("kernel_info_request")
     kernel.ask("kernel_info_request")
 
-    assert kernel.process.wait(timeout=10) == 1
+    assert kernel.process.wait(timeout=30) == 1
 
 
 def test_a_kernel_can_end_at_the_start(start: Start) -> None:
@@ -754,7 +754,7 @@ def test_children_outlive_the_kernel(start: Start, switch: str) -> None:
     own_session = os.getsid(child) == child
 
     kernel.ask("shutdown_request")
-    kernel.process.wait(timeout=10)
+    kernel.process.wait(timeout=30)
 
     os.kill(child, signal.SIGKILL)  # fails if there is none
     assert own_session is (switch == "--leave-session-child")
