@@ -85,8 +85,10 @@ from jupyter_client.manager import start_new_kernel
 manager, client = start_new_kernel()
 for msg_id in (client.complete("prin"), client.inspect("print"), client.is_complete("for"),
                client.kernel_info(), client.comm_info(), client.history(hist_access_type="tail", n=1)):
-    reply = client.get_shell_msg(timeout=60)
-    print(reply["msg_type"], reply["parent_header"]["msg_id"] == msg_id, reply["content"]["status"])
+    # Where the machine is slow, jupyter_client leaves replies to `wait_for_ready` behind.
+    while (reply := client.get_shell_msg(timeout=60))["parent_header"]["msg_id"] != msg_id:
+        pass
+    print(reply["msg_type"], reply["content"]["status"])
 print(client.complete("prin", reply=True, timeout=60)["content"]["matches"])
 reply = client.execute("", user_expressions={"two": "1 + 1"}, reply=True, timeout=60)
 print(reply["content"]["user_expressions"]["two"]["data"])
