@@ -436,7 +436,7 @@ async def test_a_kernel_that_ends_at_its_start_says_how(make: Make) -> None:
 
 async def test_a_kernel_that_is_not_ready_in_time_is_ended(make: Make) -> None:
     provider = LivesProvider(["--slow-start", "60"])
-    manager = make(provider, startup_timeout=0.05)
+    manager = make(provider, startup_timeout=1)
 
     with pytest.raises(TimeoutError):
         await manager.start_kernel()
