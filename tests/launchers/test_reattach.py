@@ -213,11 +213,13 @@ async def test_a_manager_describes_its_kernel_without_secrets(
     assert manager.connection_info.get("key", "") not in json.dumps(manager.describe())
 
 
-async def test_only_the_file_tells_what_a_kernel_was_launched_with(runtime_dir: Path) -> None:
+async def test_only_the_file_tells_what_a_kernel_was_launched_with(
+    runtime_dir: Path, kernel_id: str
+) -> None:
     limits = ResourceLimits(open_files=64)
-    options = LaunchOptions(kernel_id="a", env={"TOKEN": "hidden"}, limits=limits)
+    options = LaunchOptions(kernel_id=kernel_id, env={"TOKEN": "hidden"}, limits=limits)
     manager = await launch(SLEEP, runtime_dir, **vars(options))
-    path = Path(record_path("a", runtime_dir))
+    path = Path(record_path(kernel_id, runtime_dir))
     record, mode = read_record(path), stat.S_IMODE(path.stat().st_mode)
     described = json.dumps(manager.describe())
     await ended(manager)
@@ -239,13 +241,13 @@ async def test_launch_parameters_that_json_cannot_say_are_not_kept(runtime_dir: 
 
 
 async def test_a_successor_of_the_same_id_is_left_alone_by_those_of_the_first(
-    runtime_dir: Path,
+    runtime_dir: Path, kernel_id: str
 ) -> None:
-    first = await launch(SLEEP, runtime_dir, kernel_id="a")
+    first = await launch(SLEEP, runtime_dir, kernel_id=kernel_id)
     observer, ender = reattach(record_of(first)), reattach(record_of(first))
     await ender.kill()
     await ended(first)
-    second = await launch(SLEEP, runtime_dir, kernel_id="a")
+    second = await launch(SLEEP, runtime_dir, kernel_id=kernel_id)
     with anyio.fail_after(20):
         await observer.wait()
     await observer.cleanup()
@@ -255,7 +257,9 @@ async def test_a_successor_of_the_same_id_is_left_alone_by_those_of_the_first(
     await ended(second)
 
     assert alive
-    assert files == [".kernel-a.log", ".kernel-a.record.json", "kernel-a.json"]
+    assert files == [f".kernel-{kernel_id}.{end}" for end in ("log", "record.json")] + [
+        f"kernel-{kernel_id}.json"
+    ]
 
 
 async def test_a_manager_that_was_made_without_a_record_describes_nothing() -> None:
