@@ -297,7 +297,8 @@ def test_a_console_ends_the_kernel_that_it_has_started(
     with console("python3", cwd=tmp_path, TMPDIR=str(tmp_path)) as screen:
         before = screen.settings()
         screen.see("IPython", "spec/python3, started", "In [1]:")
-        told = re.search(r"Saved image/png: (\S+)", screen.run(image, "Saved image/png: ", ".png"))
+        seen = screen.run(image, "Saved image/png: ", ".png").replace("\n", "")
+        told = re.search(r"Saved image/png: (\S+?\.png)", seen)
         screen.run(":restart", "Restarting spec/python3")
         screen.run("remembered = 'for' + ' later'; remembered", "'for later'")
         screen.type(CTRL_D)

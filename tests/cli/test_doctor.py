@@ -100,7 +100,7 @@ def test_checks_of_a_real_kernel_can_be_chosen(run: Run) -> None:
 
 
 def test_a_problem_of_a_kernel_is_the_exit_status(terminal: Terminal, tmp_path: Path) -> None:
-    jupyter_path = write_fake_kernelspec(tmp_path, "--sigint", "die")
+    jupyter_path = write_fake_kernelspec(tmp_path, "--sigint", "die", "--slow-start", "0.6")
 
     child = terminal("doctor", "fake", "--check", "interrupt", JUPYTER_PATH=jupyter_path)
 
