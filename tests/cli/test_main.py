@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,11 +79,16 @@ def test_the_help_is_shown_at_a_terminal(terminal: Terminal) -> None:
     assert child.exitstatus == 0
 
 
-@pytest.mark.parametrize("line", ["$K list | true", "$K list -o json | head -n 1", "$K -h | true"])
+@pytest.mark.parametrize("line", ["list", "list -o json", "list -h", "-h", "--version"])
 def test_a_reader_that_has_seen_enough_is_no_error(line: str) -> None:
-    result = shell(line)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as stdout:
+        result = subprocess.run(
+            [PROGRAM, *line.split()], stdout=stdout, stderr=subprocess.PIPE, timeout=60, check=False
+        )
 
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
