@@ -12,6 +12,8 @@ from collections.abc import Sequence
 __all__ = ("main",)
 
 _MODULES_OF_THE_EXTRA = ("click", "nbformat", "prompt_toolkit", "psutil", "rich")
+# The status of the same name, whose module is among those that take their time to load.
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ._main import run
 
         return run(arguments)
+    except KeyboardInterrupt:  # while modules load
+        return _INTERRUPTED
+    except RuntimeError as error:
+        # What Python 3.11 makes of it while a class is made.
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        return _INTERRUPTED
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in _MODULES_OF_THE_EXTRA:

@@ -129,6 +129,20 @@ def test_a_terminal_that_knows_ascii_alone_is_shown_the_rest_by_escapes(
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="elsewhere: by a POSIX signal")
+@pytest.mark.parametrize("module", ["click", "anyio"])
+@pytest.mark.parametrize("source", ["{}", "class A:\n def __set_name__(*_): {}\nclass B: a = A()"])
+def test_ctrl_c_while_modules_load_ends_it_without_a_traceback(
+    run: Run, tmp_path: Path, module: str, source: str
+) -> None:
+    ctrl_c = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    (tmp_path / f"{module}.py").write_text(source.format(ctrl_c))
+
+    result = run("run", "nonsense", "-c", "1", PYTHONPATH=str(tmp_path))
+
+    assert (result.returncode, result.stdout, result.stderr.strip()) == (130, "", "")
+
+
 def test_a_missing_extra_is_told_with_the_line_that_installs_it() -> None:
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=False
