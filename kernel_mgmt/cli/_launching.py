@@ -148,7 +148,7 @@ async def started(
     finally:
         try:
             if not options.persist:
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), progress(f"Ending {kernel}"):
                     await client.shutdown_or_terminate()
         finally:
             client.close()

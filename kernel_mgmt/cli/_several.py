@@ -12,7 +12,7 @@ from kernel_mgmt.records import is_foreign
 
 from ._running import check_is_here, find_known, label, running
 from ._status import CommandError, Status, status_of
-from ._terminal import progress, say
+from ._terminal import print_line, progress, say
 
 if TYPE_CHECKING:
     from kernel_mgmt.records import KernelRecord
@@ -41,7 +41,7 @@ def with_each(names: Sequence[str], action: _Action, what: str, *, everyone: boo
 
     async def act(name: str, record: KernelRecord) -> None:
         try:
-            click.echo(f"{name}: {await action(record)}")
+            print_line(f"{name}: {await action(record)}")
         except (CommandError, KernelManagementError, OSError, ValueError) as error:
             _fail(error, failures)
 

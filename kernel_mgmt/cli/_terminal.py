@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
 import click
 
+from ._progress import ProgressLine, aside, shown
 from ._status import CommandError, Status
 
 __all__ = (
@@ -22,6 +22,7 @@ __all__ = (
     "has_user",
     "on_one_line",
     "print_json",
+    "print_line",
     "print_table",
     "printable",
     "progress",
@@ -29,16 +30,20 @@ __all__ = (
 )
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
-_PROGRESS_AFTER = 0.5
-_PROGRESS_EVERY = 0.1
-_SPINNER = "|/-\\"
 
 
 def say(message: str) -> None:
     """Tell the user something that is no data, on stderr."""
     # With stderr closed, print would take stdout.
     if sys.stderr is not None:
-        print(printable(message), file=sys.stderr)
+        with aside():
+            print(printable(message), file=sys.stderr, flush=True)
+
+
+def print_line(text: str) -> None:
+    """Print a line of data, at once: also where progress is shown, and for whoever waits for it."""
+    with aside():
+        print(text, flush=True)
 
 
 def print_json(value: object) -> None:
@@ -47,7 +52,7 @@ def print_json(value: object) -> None:
 
     # What stdout has no characters for would be written by an escape of Python.
     ascii_only = not _encoding(sys.stdout).startswith("utf")
-    print(json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False))
+    print_line(json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -105,34 +110,16 @@ def confirm(question: str, *, yes: bool = False) -> None:
 def progress(what: str) -> Generator[None]:
     """Show on stderr what goes on if it takes more than a moment; nothing if nobody watches.
 
-    Nothing should be printed meanwhile.
+    Meanwhile, print by :func:`say` and :func:`print_line` alone.
 
     :param what: such as ``"Starting spec/python3"``
     """
     if not _is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         yield
         return
-    ended = threading.Event()
     columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-    line = on_one_line(what)[: columns - 3]
-    thread = threading.Thread(target=_animate, args=(line, ended, sys.stderr), daemon=True)
-    thread.start()
-    try:
+    with shown(ProgressLine(on_one_line(what)[: columns - 3], sys.stderr)):
         yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _animate(line: str, ended: threading.Event, terminal: TextIO) -> None:
-    step, wait = 0, _PROGRESS_AFTER
-    while not ended.wait(wait):
-        terminal.write(f"\r{_SPINNER[step % 4]} {line}")
-        terminal.flush()
-        step, wait = step + 1, _PROGRESS_EVERY
-    if step:
-        terminal.write("\r\x1b[K")
-        terminal.flush()
 
 
 def _width(text: str) -> int:

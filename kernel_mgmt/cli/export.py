@@ -22,7 +22,7 @@ from kernel_mgmt.paths import jupyter_data_dir
 
 from ._complete import KernelTypeName
 from ._status import CommandError, Status
-from ._terminal import say
+from ._terminal import print_line, say
 
 if TYPE_CHECKING:
     from kernel_mgmt.types import KernelAttributes, Problem
@@ -81,7 +81,7 @@ def command(
 
 def _write(exported: Exported, known: Kernels) -> None:
     write_exported(exported, known[exported.kernel_type])
-    click.echo(f"{exported.name}  {exported.kernel_type}  {exported.directory}")
+    print_line(f"{exported.name}  {exported.kernel_type}  {exported.directory}")
 
 
 def _remove(kernels: tuple[str, ...]) -> int:

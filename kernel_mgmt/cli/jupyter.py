@@ -13,7 +13,7 @@ import click
 from kernel_mgmt.paths import jupyter_config_dir, jupyter_config_path
 
 from ._status import CommandError, Status
-from ._terminal import say
+from ._terminal import print_line, say
 
 __all__ = ("command",)
 
@@ -41,7 +41,7 @@ def enable(sys_prefix: bool) -> int:
             Status.RAISED,
         )
     _write(path, config)
-    click.echo(path)
+    print_line(path)
     return Status.OK
 
 
@@ -67,7 +67,7 @@ def status() -> int:
     paths = [os.path.join(directory, _FILE) for directory in jupyter_config_path()]
     enabled = [path for path in paths if _enables(_read(path))]
     for path in enabled:
-        click.echo(path)
+        print_line(path)
     if not enabled:
         say("It is not enabled: kernel-mgmt jupyter enable")
     return Status.OK if enabled else Status.RAISED

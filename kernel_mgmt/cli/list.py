@@ -12,7 +12,7 @@ from kernel_mgmt.discovery import KernelFinder
 from ._complete import ProviderId
 from ._listing import kernel_as_json, parameters_of, place, problem_as_json, tell_problems
 from ._status import Status
-from ._terminal import print_json, print_table, progress, say
+from ._terminal import print_json, print_line, print_table, progress, say
 
 if TYPE_CHECKING:
     from kernel_mgmt.types import KernelAttributes, Problem
@@ -69,7 +69,7 @@ def command(provider: str | None, output: str, refresh: bool) -> int:
 def _print_names(kernels: Iterable[Found]) -> Iterator[Found]:
     for name, attributes in kernels:
         # At once, for whoever waits: another provider may take its time.
-        print(name)
+        print_line(name)
         yield name, attributes
 
 

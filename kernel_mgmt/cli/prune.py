@@ -12,7 +12,7 @@ from kernel_mgmt.records import find_left, prune
 
 from ._sizes import size
 from ._status import Status
-from ._terminal import print_json, say
+from ._terminal import print_json, print_line, say
 
 if TYPE_CHECKING:
     from kernel_mgmt.records import KernelRecord
@@ -50,7 +50,7 @@ def command(dry_run: bool, output: str) -> int:
         print_json({"dry_run": dry_run, "removed": removed, "bytes": total})
         return Status.OK
     for record in records:
-        click.echo(" ".join(filter(None, (record.kernel_id, record.name))))
+        print_line(" ".join(filter(None, (record.kernel_id, record.name))))
     what = "1 kernel" if len(records) == 1 else f"{len(records)} kernels"
     say(f"{'Would remove' if dry_run else 'Removed'} the files of {what}, {size(total)}")
     return Status.OK

@@ -13,7 +13,7 @@ from kernel_mgmt.records import find_records, is_foreign, is_stale
 from ._running import short_ids
 from ._sizes import duration, size
 from ._status import Status
-from ._terminal import print_json, print_table, say
+from ._terminal import print_json, print_line, print_table, progress, say
 
 if TYPE_CHECKING:
     from kernel_mgmt.records import KernelRecord
@@ -49,7 +49,7 @@ def command(everyone: bool, quiet: bool, output: str) -> int:
     ]
     if quiet or output == "name":
         for record in records:
-            click.echo(record.kernel_id if quiet else record.name or record.kernel_id)
+            print_line(record.kernel_id if quiet else record.name or record.kernel_id)
     else:
         _print(records, output)
     for unreadable in found.unreadable if everyone else ():
@@ -90,7 +90,8 @@ def _describe(records: Sequence[KernelRecord]) -> list[dict[str, Any]]:
     import anyio
 
     runs = [record for record in records if not (is_foreign(record) or is_stale(record))]
-    states, usage = anyio.run(_find_out, records, runs) if records else ({}, {})
+    with progress("Asking the kernels"):
+        states, usage = anyio.run(_find_out, records, runs) if records else ({}, {})
     now = time.time()
     return [
         {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from ._complete import KernelTypeName
 from ._launching import LaunchArguments, launch_arguments, started
 from ._names import check_is_free, check_name
 from ._status import CommandError, Status
-from ._terminal import print_json, say
+from ._terminal import print_json, print_line, say
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC
@@ -83,8 +82,7 @@ def _print(manager: KernelManagerABC, output: str) -> None:
             }
         )
     else:
-        click.echo(manager.kernel_id)
-    sys.stdout.flush()
+        print_line(manager.kernel_id)
 
 
 def _record_of(manager: KernelManagerABC) -> KernelRecord | None:

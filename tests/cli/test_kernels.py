@@ -17,7 +17,9 @@ from kernel_mgmt import BlockingKernelClient
 from kernel_mgmt.messages import Message
 from kernel_mgmt.records import write_record
 
+from .conftest import Terminal
 from .kernels import Kernels
+from .screen import Screen
 
 if sys.platform == "win32":
     pytest.skip("elsewhere: ends programs by POSIX signals", allow_module_level=True)
@@ -194,6 +196,19 @@ def test_several_are_ended_at_once_and_one_that_fails_holds_up_no_other(kernels:
     assert "No kernel 'nobody' runs" in result.stderr
     assert result.returncode == 3
     assert kernels.files_of(fake) + kernels.files_of(stubborn) == []
+
+
+def test_what_is_printed_while_progress_is_shown_has_lines_of_its_own(
+    kernels: Kernels, terminal: Terminal
+) -> None:
+    stubborn, fake = kernels.start("stubborn"), kernels.start("fake")
+    screen = Screen(terminal("stop", "--time", "0.5", stubborn, fake, **kernels.env))
+    status = screen.end()
+
+    assert status == 0
+    assert sorted(screen.text.splitlines()) == sorted(
+        [f"{fake}: ended at its request", f"{stubborn}: ended by SIGKILL"]
+    )
 
 
 def test_two_may_stop_and_a_third_wait_for_the_same_kernel(kernels: Kernels) -> None:
