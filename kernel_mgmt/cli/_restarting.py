@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from kernel_mgmt.client import KernelClient
-from kernel_mgmt.connection_files import read_connection_file
 from kernel_mgmt.discovery import KernelFinder
-from kernel_mgmt.exceptions import KernelDiedError
-from kernel_mgmt.records import Machine, prune
+from kernel_mgmt.records import Machine
 from kernel_mgmt.restarter._plan import LaunchPlan
 from kernel_mgmt.types import LaunchOptions
 
+from ._ending import connection_info_of, shut_down, take_hold_to_end
+from ._restart_lock import nobody_else_restarts
 from ._running import find_known, label
 from ._status import CommandError, Status
 
@@ -34,12 +30,12 @@ async def restart(record: KernelRecord, startup_timeout: float) -> bool:
     """
     # What was taken by the first launch has its defaults put in, which the schema may not let be given.
     finder = KernelFinder.from_entrypoints(allow_insecure_parameters=True)
-    with _nobody_else_restarts(record):
+    with nobody_else_restarts(record):
         # Somebody else may have done so since it was found.
         record = find_known(record.kernel_id)
         plan = _plan(record, _check(record), finder, startup_timeout)
         await finder.get_async(plan.kernel_type)
-        listen_at = read_connection_file(record.connection_file)
+        listen_at = connection_info_of(record)
         await _end(record, finder)
         started = await plan.start(record.kernel_id, restart=True, listen_at=listen_at)
         started.client.close()
@@ -86,43 +82,6 @@ def _plan(
 
 
 async def _end(record: KernelRecord, finder: KernelFinder) -> None:
-    try:
-        manager = await finder.reattach(record)
-    except KernelDiedError:
-        prune(kernel_id=record.kernel_id)
-        return
-    async with KernelClient(manager.connection_info, manager) as client:
-        await client.shutdown_or_terminate(restart=True)
-
-
-@contextmanager
-def _nobody_else_restarts(record: KernelRecord) -> Generator[None]:
-    """Keep two commands from starting a successor of the same kernel at once."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    path = os.path.join(os.path.dirname(record.connection_file), f".kernel-{record.kernel_id}.lock")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever had it before may have removed it since it was opened here.
-        _check_is_there(path, descriptor)
-        try:
-            yield
-        finally:
-            os.unlink(path)
-    except BlockingIOError as error:
-        message = f"The kernel {label(record)} is being restarted already"
-        raise CommandError(message, Status.RAISED) from error
-    finally:
-        os.close(descriptor)
-
-
-def _check_is_there(path: str, descriptor: int) -> None:
-    there: os.stat_result | None = None
-    with suppress(FileNotFoundError):
-        there = os.stat(path)
-    if there is None or not os.path.samestat(there, os.fstat(descriptor)):
-        raise BlockingIOError
+    manager = await take_hold_to_end(record, finder)
+    if manager is not None:
+        await shut_down(record, manager, restart=True)

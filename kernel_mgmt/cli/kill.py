@@ -27,14 +27,12 @@ def command(kernels: tuple[str, ...], everyone: bool) -> int:
 
 
 async def _kill(record: KernelRecord) -> str:
-    from kernel_mgmt.exceptions import KernelDiedError
-    from kernel_mgmt.records import prune
     from kernel_mgmt.start import default_finder
 
-    try:
-        manager = await default_finder().reattach(record)
-    except KernelDiedError:
-        prune(kernel_id=record.kernel_id)
+    from ._ending import take_hold_to_end
+
+    manager = await take_hold_to_end(record, default_finder())
+    if manager is None:
         return "had ended already"
     await manager.kill()
     await manager.cleanup()

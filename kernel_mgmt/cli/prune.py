@@ -10,6 +10,7 @@ import click
 
 from kernel_mgmt.records import find_left, prune
 
+from ._restart_lock import left_locks, remove_left_locks
 from ._sizes import size
 from ._status import Status
 from ._terminal import print_json, print_line, say
@@ -36,6 +37,7 @@ def command(dry_run: bool, output: str) -> int:
     """
     sizes = {record.kernel_id: _bytes_of(record) for record in find_left()}
     records = find_left() if dry_run else prune()
+    locks = left_locks() if dry_run else remove_left_locks()
     removed = [
         {
             "id": record.kernel_id,
@@ -47,12 +49,15 @@ def command(dry_run: bool, output: str) -> int:
     ]
     total = sum(sizes.get(record.kernel_id, 0) for record in records)
     if output == "json":
-        print_json({"dry_run": dry_run, "removed": removed, "bytes": total})
+        print_json({"dry_run": dry_run, "removed": removed, "bytes": total, "locks": locks})
         return Status.OK
     for record in records:
         print_line(" ".join(filter(None, (record.kernel_id, record.name))))
+    verb = "Would remove" if dry_run else "Removed"
+    for lock in locks:
+        say(f"{verb} {lock}, the lock of a restart that was killed")
     what = "1 kernel" if len(records) == 1 else f"{len(records)} kernels"
-    say(f"{'Would remove' if dry_run else 'Removed'} the files of {what}, {size(total)}")
+    say(f"{verb} the files of {what}, {size(total)}")
     return Status.OK
 
 

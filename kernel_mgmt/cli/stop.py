@@ -45,15 +45,9 @@ def command(kernels: tuple[str, ...], seconds: float, everyone: bool) -> int:
 
 
 async def _stop(record: KernelRecord, seconds: float) -> str:
-    from kernel_mgmt.client import KernelClient
-    from kernel_mgmt.exceptions import KernelDiedError
-    from kernel_mgmt.records import prune
     from kernel_mgmt.start import default_finder
 
-    try:
-        manager = await default_finder().reattach(record)
-    except KernelDiedError:
-        prune(kernel_id=record.kernel_id)
-        return _STAGES["dead"]
-    async with KernelClient(manager.connection_info, manager) as client:
-        return _STAGES[await client.shutdown_or_terminate(seconds)]
+    from ._ending import shut_down, take_hold_to_end
+
+    manager = await take_hold_to_end(record, default_finder())
+    return _STAGES["dead" if manager is None else await shut_down(record, manager, seconds)]

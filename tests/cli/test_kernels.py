@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ from .screen import Screen
 
 if sys.platform == "win32":
     pytest.skip("elsewhere: ends programs by POSIX signals", allow_module_level=True)
+
+import fcntl
 
 ODD = "it's ünusual"
 
@@ -269,6 +272,46 @@ def test_a_kernel_that_has_died_is_restarted_or_stopped(kernels: Kernels) -> Non
     assert (restarted.stdout, restarted.stderr) == ("twice: restarted\n", "")
     assert state == "idle"
     assert (stopped.stdout, stopped.returncode) == ("twice: had ended already\n", 0)
+    assert kernels.files_of(kernel_id) == []
+
+
+def test_a_lock_that_a_killed_restart_has_left_is_pruned_and_one_that_is_held_is_not(
+    kernels: Kernels,
+) -> None:
+    left, held = (kernels.runtime_dir / f".kernel-{name}.lock" for name in ("left", "held"))
+    left.touch()
+    with held.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        dry = kernels.run("prune", "-n", "-o", "json")
+        result = kernels.run("prune")
+        are_there = left.exists(), held.exists()
+    held.unlink()
+
+    assert json.loads(dry.stdout)["locks"] == [str(left)]
+    assert f"Removed {left}, the lock of a restart that was killed" in result.stderr
+    assert (result.returncode, are_there) == (0, (False, True))
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("stop",), "ended by SIGTERM"),
+        (("kill",), "ended by SIGKILL"),
+        (("restart",), "restarted, but it listens elsewhere: connect to it again"),
+    ],
+)
+def test_a_kernel_whose_connection_file_is_lost_is_ended_by_its_process(
+    kernels: Kernels, command: tuple[str, ...], told: str
+) -> None:
+    kernel_id = kernels.start("fake")
+    before = kernels.record(kernel_id)
+    os.unlink(before.connection_file)
+    result = kernels.run(*command, kernel_id)
+    runs = before.process.runs()
+    kernels.run("kill", kernel_id)
+
+    assert (result.stdout, result.stderr) == (f"{kernel_id}: {told}\n", "")
+    assert (result.returncode, runs) == (0, False)
     assert kernels.files_of(kernel_id) == []
 
 
