@@ -6,19 +6,19 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from math import inf
 from os import PathLike
-from time import monotonic
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
+from weakref import WeakMethod
 
 from kernel_mgmt.connection_files import read_connection_file
-from kernel_mgmt.exceptions import ClientClosedError, KernelManagementError
+from kernel_mgmt.exceptions import ClientClosedError
 from kernel_mgmt.messages import Message, MessageFactory
 from kernel_mgmt.transports import make_transport
 from kernel_mgmt.types import Channel
 
-from ._connection import Connection, Handler, HeldBack
+from ._connection import Connection, Handler
 from ._exchange import Exchange
+from ._readiness import answered, let_go_when_heard
 from ._request import PATIENT, Patience, Request
 from ._requests import KernelRequests
 
@@ -35,15 +35,10 @@ ShutdownStage = Literal["dead", "shutdown", "terminated", "killed"]
 
 _Handler = TypeVar("_Handler", bound=Handler)
 
-# How often kernel_info is asked again while no message has come on iopub (seconds).
-_ASK_AGAIN = 0.01
-_ASK_AGAIN_MOST = 1.0
 # How often to look whether the last channel is connected, and for how long: there are kernels that
 # never listen on stdin (seconds).
 _LOOK_AGAIN = 0.001
 _LOOK_MOST = 1.0
-# How long requests wait for a kernel gone over to which answers and publishes nothing (seconds).
-_HOLD_MOST = 5.0
 # How long a kernel that must be killed may take to go (seconds).
 _KILL_MOST = 10.0
 
@@ -348,14 +343,9 @@ class KernelClient(KernelRequests):
         """
         import anyio
 
-        asked: list[Exchange] = []
-        try:
-            with anyio.fail_after(timeout):
-                info = await self._answered(asked)
-                await self._connected()
-        finally:
-            for exchange in asked:
-                self._connection.forget(exchange)
+        with anyio.fail_after(timeout):
+            info = await answered(self._connection, self._ask_for_info)
+            await self._connected()
         self.kernel_info_dict = info.content
         if self.manager is not None:
             await self.manager.kernel_ready()
@@ -365,40 +355,14 @@ class KernelClient(KernelRequests):
         """Let requests wait for the proof that what the kernel publishes arrives, and cause it."""
         from kernel_mgmt._background import BackgroundTask
 
-        if self._connection.is_open:
-            BackgroundTask(partial(self._be_heard, self._connection.hold_back()))
-
-    async def _be_heard(self, held: HeldBack) -> None:
-        asked: list[Exchange] = []
-        with suppress(KernelManagementError):
-            await self._answered(asked, _HOLD_MOST)
-        for exchange in asked:
-            self._connection.forget(exchange)
-        self._connection.let_go(held)
-
-    async def _answered(self, asked: list[Exchange], most: float = inf) -> Message:
-        """Wait for a reply and, for ``most`` seconds after it, for something on iopub."""
         connection = self._connection
-        until = inf
-        asked.append(self._send("shell", "kernel_info_request", {}, ahead=True))
-        pause = _ASK_AGAIN
-        while True:
-            reply = next((exchange.reply for exchange in asked if exchange.reply), None)
-            if reply is not None:
-                until = min(until, monotonic() + most)
-                if connection.published or monotonic() >= until:
-                    return reply
-            # After a reconnection the connection is well again, and what was asked before has failed.
-            failure = connection.failure or asked[-1].failure
-            if failure is not None:
-                raise failure()
-            before = connection.received
-            # A request waits for a shell socket that is not there yet; only what was published
-            # before the subscription came through is lost, and must be caused again.
-            await connection.wait_for_message(None if reply is None else pause)
-            if reply is not None and before == connection.received:
-                asked.append(self._send("shell", "kernel_info_request", {}, ahead=True))
-                pause = min(2 * pause, _ASK_AGAIN_MOST)
+        if connection.is_open:
+            # The task must not hold the client: one that nobody holds is to be collected.
+            ask = WeakMethod(self._ask_for_info)
+            BackgroundTask(partial(let_go_when_heard, connection, connection.hold_back(), ask))
+
+    def _ask_for_info(self) -> Exchange:
+        return self._send("shell", "kernel_info_request", {}, ahead=True)
 
     async def _connected(self) -> None:
         """Wait until the kernel can reach the client on every channel, if that is soon."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from contextlib import AsyncExitStack
@@ -67,3 +68,22 @@ async def test_clients_that_are_closed_give_everything_back(start_fake: StartFak
     with anyio.fail_after(30):
         while descriptors() > before:
             await anyio.sleep(0.01)
+
+
+async def test_a_client_that_waits_for_a_kernel_gone_over_to_can_be_dropped(
+    start_fake: StartFake,
+) -> None:
+    owner = await start_fake()
+    mute = await start_fake("--mute", "kernel_info_request", ready=False)
+    client = KernelClient(owner.connection_info)
+    await client.wait_for_ready(30)
+    # It is collected where the test looks, and not before.
+    cycle: list[object] = [client]
+    cycle.append(cycle)
+
+    client.reconnect_soon(mute.connection_info)
+    await anyio.wait_all_tasks_blocked()
+    del client, cycle
+
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        gc.collect()
