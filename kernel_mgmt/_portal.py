@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import signal
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, Generic, TypeVar, TypeVarTuple
+from functools import partial
+from typing import Any, Generic, TypeVar, TypeVarTuple, cast
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -132,7 +134,8 @@ class _Call(Generic[T]):
     @contextmanager
     def cancelled_on_interrupt(self) -> Generator[None]:
         try:
-            yield
+            with _interruptible():
+                yield
         except BaseException:
             # The interrupt may have come before the portal had taken the task.
             if self.portal.call(self._cancel):
@@ -201,6 +204,33 @@ class _EventLoopThread:
             self._running.set_result((portal, asyncio.get_running_loop()))
             await self._stopping.wait()
             await portal.stop(cancel_remaining=True)
+
+
+@contextmanager
+def _interruptible() -> Generator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt where ``asyncio.run`` would have it cancel the main task.
+
+    That would come about only when the event loop goes on, which the body blocks.
+    """
+    handler = _handler_of_asyncio()
+    if handler is None:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _handler_of_asyncio() -> Callable[..., object] | None:
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    handler = signal.getsignal(signal.SIGINT)
+    if not isinstance(handler, partial):
+        return None
+    cancel = cast("partial[object]", handler)
+    return cancel if isinstance(getattr(cancel.func, "__self__", None), asyncio.Runner) else None
 
 
 _thread: _EventLoopThread | None = None

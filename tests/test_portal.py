@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -121,6 +122,28 @@ def test_ctrl_c_cancels_the_call_and_waits_for_its_cleanup() -> None:
         call(hang)
 
     assert cleaned_up == [True]
+
+
+@needs_signals
+def test_ctrl_c_cancels_a_call_inside_asyncio_run_and_then_does_as_before() -> None:
+    handlers: list[object] = []
+
+    async def hang() -> None:
+        interrupt_main_thread()
+        await anyio.sleep_forever()
+
+    async def main() -> None:
+        handlers.append(signal.getsignal(signal.SIGINT))
+        try:
+            call(hang, timeout=30)
+        finally:
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+
+    assert handlers[0] is not signal.default_int_handler
+    assert handlers[0] == handlers[1]
 
 
 @asynccontextmanager
