@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from os import fspath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
@@ -183,6 +184,7 @@ class ManagedKernel(ConnectionSettings, Generic[AnyClient]):
 
         :param settings: for the client, over what the manager knows
         """
+        self._take_over()
         known = {
             **self.get_connection_info(),
             "connection_file": self.connection_file,
@@ -266,6 +268,14 @@ class ManagedKernel(ConnectionSettings, Generic[AnyClient]):
         """Remove the connection file that was written besides the kernel's own."""
         if self._wanted_file is not None:
             remove_connection_file(self._wanted_file)
+
+    def _take_over(self) -> None:
+        """Go on in the event loop that runs, if the one that the kernel was used in has ended."""
+        kernel = self._kernel
+        if kernel is not None and kernel.manager is not None and kernel.manager is self._followed:
+            with suppress(RuntimeError):  # none runs, or the one before does
+                kernel.take_over()
+                self._connect(kernel)
 
     def _connect(self, kernel: Kernel) -> None:
         """Take over how the kernel is reached, now and at each further launch."""

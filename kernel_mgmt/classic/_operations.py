@@ -117,17 +117,20 @@ class KernelOperations(ManagedKernel[AnyClient]):
         await self._wait_until_settled()
         if self._kernel is None:
             raise self._not_running("interrupt")
+        self._take_over()
         await self._kernel.interrupt()
 
     async def _signal_kernel(self, signum: int) -> None:
         self._check_ownership("signal")
         if self._kernel is None:
             raise self._not_running("signal")
+        self._take_over()
         await self._kernel.signal(signum)
 
     async def _is_alive(self) -> bool:
         if self._kernel is None:
             return self._is_external
+        self._take_over()
         return await self._kernel.is_alive()
 
     async def _break_off(self, start: BackgroundTask[None]) -> None:

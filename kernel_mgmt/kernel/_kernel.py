@@ -257,6 +257,15 @@ class Kernel:
             self._status.watchers.remove(look)
         return seen[0]
 
+    def take_over(self) -> None:
+        """Watch the kernel in this event loop, if the one that it was used in has ended.
+
+        Whatever else is done with it does so, too, but for asking what it is.
+
+        :raises RuntimeError: if no event loop runs, or the kernel is used in another one
+        """
+        self._under_way()
+
     # What can be done with it
 
     async def start(self) -> None:

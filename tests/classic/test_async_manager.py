@@ -830,3 +830,31 @@ def test_a_kernel_goes_on_from_one_event_loop_to_the_next(
     stage = anyio.run(manager.shutdown_kernel, backend=anyio_backend)
 
     assert (result, stage) == ("1", "shutdown")
+
+
+def test_a_client_follows_a_kernel_that_dies_in_a_later_event_loop(
+    runtime_dir: Path, anyio_backend: str
+) -> None:
+    provider = LivesProvider()
+    manager = AsyncKernelManager(
+        kernel_name="lives/tcp", kernel_finder=provider.finder, autorestart=True
+    )
+
+    async def die() -> str:
+        client = await connected(manager)
+        restarted = anyio.Event()
+        manager.add_restart_callback(lambda event: restarted.set(), "restarted")
+        with anyio.fail_after(30):
+            os.kill(provider.managers[0].pid, signal.SIGKILL)
+            await restarted.wait()
+            result = await result_of(client, "result 1")
+        client.stop_channels()
+        return result
+
+    anyio.run(manager.start_kernel, backend=anyio_backend)
+    try:
+        result = anyio.run(die, backend=anyio_backend)
+    finally:
+        anyio.run(partial(manager.shutdown_kernel, now=True), backend=anyio_backend)
+
+    assert result == "1"
