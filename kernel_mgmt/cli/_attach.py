@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from ._interrupt import one_exception
 from ._running import find_running
 from ._status import CommandError, Status
 from ._terminal import progress
@@ -24,14 +25,19 @@ _SILENT_MOST = 10.0
 
 
 @asynccontextmanager
-async def attached(name: str) -> AsyncGenerator[tuple[KernelManagerABC | None, KernelClient]]:
+async def attached(
+    name: str, *, silent_most: float = _SILENT_MOST
+) -> AsyncGenerator[tuple[KernelManagerABC | None, KernelClient]]:
     """Take hold of a running kernel, wait until it answers, and leave it running in the end.
 
     One that is busy answers when it has done. A kernel without a record is named by the path of its
     connection file, or the name of that in the runtime directory; it comes without a manager.
 
     :param name: its name, its id, the beginning of that, or a connection file
-    :raises CommandError: if there is no such kernel, or more than one, or none answers
+    :param silent_most: how long such a kernel may be out of reach and without a heartbeat before it
+        is taken to have ended, in seconds
+    :raises CommandError: if there is no such kernel, or more than one, or none answers, or one that
+        has no manager has ended
     :raises KernelDiedError: if it ends before it answers
     :raises ReattachError: if it is out of reach
     """
@@ -42,7 +48,11 @@ async def attached(name: str) -> AsyncGenerator[tuple[KernelManagerABC | None, K
                 await client.wait_for_ready()
             else:
                 await _wait_for_stranger(name, client)
-        yield manager, client
+        if manager is not None:
+            yield manager, client
+            return
+        async with _watched(name, client, silent_most):
+            yield manager, client
 
 
 async def _connect(name: str) -> tuple[KernelManagerABC | None, KernelClient]:
@@ -77,6 +87,40 @@ async def _wait_for_stranger(name: str, client: KernelClient) -> None:
             return
         if not client.is_beating:
             raise CommandError(_silent(name), Status.NO_SUCH_KERNEL)
+
+
+@asynccontextmanager
+async def _watched(name: str, client: KernelClient, silent_most: float) -> AsyncGenerator[None]:
+    """Leave the block when a kernel whose process is not known has ended, as far as can be told."""
+    import anyio
+
+    has_ended = False
+    with one_exception():
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                nonlocal has_ended
+                await _until_silent(client, silent_most)
+                has_ended = True
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            yield
+            tasks.cancel_scope.cancel()
+    if has_ended:
+        message = f"The kernel at {name} has ended: it is out of reach, and its heart does not beat"
+        raise CommandError(message, Status.RAISED)
+
+
+async def _until_silent(client: KernelClient, seconds: float) -> None:
+    """Wait until a kernel is silent for so long; one that is busy may miss beats, but is connected."""
+    import anyio
+
+    last = anyio.current_time()
+    while anyio.current_time() - last <= seconds:
+        await anyio.sleep(min(seconds / 2, _HEARTBEAT))
+        if client.is_connected or client.is_beating:
+            last = anyio.current_time()
 
 
 def _silent(name: str) -> str:

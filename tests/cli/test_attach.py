@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from kernel_mgmt.cli._attach import attached
@@ -50,6 +52,22 @@ async def test_a_connection_file_will_do(kernels: Kernels, stays: str) -> None:
         async with attached(name) as (manager, client):
             reply = await client.execute("1 + 1")
             assert (manager, reply.content["status"]) == (None, "ok")
+
+
+async def test_the_end_of_a_kernel_is_noticed_that_only_a_connection_file_tells_of(
+    kernels: Kernels,
+) -> None:
+    record = kernels.record(kernels.start("fake"))
+
+    async def die() -> None:
+        async with attached(record.connection_file, silent_most=0.2) as (_, client):
+            os.kill(record.process.pid, signal.SIGKILL)
+            await client.execute("pid")
+
+    with anyio.fail_after(60), pytest.raises(CommandError, match="out of reach") as raised:
+        await die()
+
+    assert raised.value.status is Status.RAISED
 
 
 @pytest.mark.parametrize("name", ["nobody", "./nobody", "kernel-nobody.json"])
