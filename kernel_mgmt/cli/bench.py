@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._complete import KernelTypeName
+from ._form import output_option
 from ._launching import LaunchArguments, launch_arguments
 from ._status import Status, status_of
 from ._terminal import progress, say
@@ -30,19 +31,15 @@ __all__ = ("command",)
 )
 @click.option(
     "--time-limit",
+    "--timeout",
+    "time_limit",
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
     help="After which it is done, whatever is still to be measured.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    help="How it is printed.",
-)
+@output_option("table", "json")
 @launch_arguments
 def command(
     kernel: str, number: int, time_limit: float, output: str, *, arguments: LaunchArguments

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._complete import KernelTypeName
+from ._form import output_option
 from ._launching import LaunchArguments, launch_arguments
 from ._status import CommandError, Status
 from ._terminal import progress, say
@@ -28,13 +29,7 @@ __all__ = ("command",)
     "--check", "chosen", metavar="CHECK", multiple=True, help="Run only this check; repeatable."
 )
 @click.option("--start", is_flag=True, help="Without KERNEL: start each kernel type once.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="How it is printed.",
-)
+@output_option("text", "json")
 @launch_arguments
 def command(
     kernels: tuple[str, ...],

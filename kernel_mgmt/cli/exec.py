@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._complete import RunningKernelName
+from ._form import OUTPUTS, images_option, output_option
 from ._status import CommandError, Status
 
 if TYPE_CHECKING:
@@ -41,27 +42,15 @@ _INTERRUPT_MOST = 2.0
     metavar="SECONDS",
     help="Interrupt the code when so much time has passed.",
 )
-@click.option(
-    "--images",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where images are saved; by default in a new temporary directory.",
-)
-@click.option(
-    "-o",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="How outputs are printed; json has those of a notebook cell.",
-)
-@click.option("--json", "form", flag_value="json", help="The same as -o json.")
+@images_option
+@output_option("text", "json", help_text=OUTPUTS)
 def command(
     kernel: str,
     code: str | None,
     file: Path | None,
     timeout: float | None,
     images: Path | None,
-    form: str,
+    output: str,
 ) -> int:
     """Run code in a kernel that runs already, and leave it running.
 
@@ -73,7 +62,7 @@ def command(
     from ._execute import make_display
 
     source = _source(code, file)
-    return anyio.run(partial(_run, kernel, source, make_display(form, images), timeout))
+    return anyio.run(partial(_run, kernel, source, make_display(output, images), timeout))
 
 
 def _source(code: str | None, file: Path | None) -> Source:

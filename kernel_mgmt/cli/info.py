@@ -9,6 +9,7 @@ import click
 
 from ._complete import KernelTypeName
 from ._declared import as_mapping, constraints, in_words, type_in_words
+from ._form import output_option
 from ._listing import kernel_as_json, problem_as_json, shorten, tell_problems
 from ._status import Status
 from ._terminal import on_one_line, print_json
@@ -27,14 +28,7 @@ _SIGNED_NOTES = {
 
 @click.command("info")
 @click.argument("kernel", type=KernelTypeName())
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How it is printed.",
-)
+@output_option("text", "json")
 def command(kernel: str, output: str) -> int:
     """Show all there is to know of a kernel type.
 

@@ -19,7 +19,7 @@ _ANSWER_MOST = 5.0
 
 
 @click.command("interrupt")
-@click.argument("kernels", type=RunningKernelName(), nargs=-1)
+@click.argument("kernels", metavar="KERNEL...", type=RunningKernelName(), nargs=-1)
 def command(kernels: tuple[str, ...]) -> int:
     """Interrupt kernels, which stop what they are doing and stay."""
     return with_each(kernels, _interrupt, "Interrupting kernels")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._complete import KernelSpecName
+from ._form import output_option
 from ._group import CommandGroup
 from ._listing import shorten
 from ._status import CommandError, Status
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("command",)
 
-_A_DIRECTORY = click.Path(path_type=Path)
+_A_DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
 @click.group("kernelspec", cls=CommandGroup)
@@ -32,14 +33,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "name"]),
-    default="table",
-    show_default=True,
-    help="How it is printed.",
-)
+@output_option("table", "json", "name")
 def list_kernelspecs(output: str) -> int:
     """List the kernelspecs and their folders.
 

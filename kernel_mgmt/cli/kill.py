@@ -16,7 +16,7 @@ __all__ = ("command",)
 
 
 @click.command("kill")
-@click.argument("kernels", type=RunningKernelName(), nargs=-1)
+@click.argument("kernels", metavar="[KERNEL]...", type=RunningKernelName(), nargs=-1)
 @click.option("--all", "everyone", is_flag=True, help="Every kernel that runs.")
 def command(kernels: tuple[str, ...], everyone: bool) -> int:
     """End kernels at once, by SIGKILL, with their children.

@@ -10,6 +10,7 @@ import click
 from kernel_mgmt.discovery import KernelFinder
 
 from ._complete import ProviderId
+from ._form import output_option
 from ._listing import kernel_as_json, parameters_of, place, problem_as_json, tell_problems
 from ._status import Status
 from ._terminal import print_json, print_line, print_table, progress, say
@@ -28,14 +29,7 @@ _SPEC_KEYS = ("argv", "env", "display_name", "language", "interrupt_mode", "meta
 
 @click.command("list")
 @click.option("-p", "--provider", type=ProviderId(), help="Ask this provider only.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "wide", "json", "name"]),
-    default="table",
-    show_default=True,
-    help="How it is printed.",
-)
+@output_option("table", "wide", "json", "name")
 @click.option(
     "--refresh", is_flag=True, help="Have providers look anew that remember what they have found."
 )

@@ -30,7 +30,7 @@ _LOOK_AGAIN = 0.1
 @click.argument("kernel", type=RunningKernelName())
 @click.option("-f", "--follow", is_flag=True, help="Go on, until the kernel has ended.")
 @click.option(
-    "--tail", type=click.IntRange(min=0), metavar="N", help="Begin with the last N lines."
+    "-n", "--tail", type=click.IntRange(min=0), metavar="N", help="Begin with the last N lines."
 )
 def command(kernel: str, follow: bool, tail: int | None) -> int:
     """Print what a kernel has written to its stdout and stderr.

@@ -9,6 +9,7 @@ import click
 
 from kernel_mgmt.discovery import KernelFinder
 
+from ._form import output_option
 from ._group import CommandGroup
 from ._listing import problem_as_json, tell_problems
 from ._status import Status
@@ -37,14 +38,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How it is printed.",
-)
+@output_option("table", "json")
 def list_providers(output: str) -> int:
     """List the providers, with their times and problems.
 

@@ -10,6 +10,7 @@ import click
 
 from kernel_mgmt.records import find_left, prune
 
+from ._form import output_option
 from ._restart_lock import left_locks, remove_left_locks
 from ._sizes import size
 from ._status import Status
@@ -23,13 +24,7 @@ __all__ = ("command",)
 
 @click.command("prune")
 @click.option("-n", "--dry-run", is_flag=True, help="Tell what would be removed, and leave it.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    help="How it is printed.",
-)
+@output_option("table", "json")
 def command(dry_run: bool, output: str) -> int:
     """Remove the records and files of kernels that no longer run.
 

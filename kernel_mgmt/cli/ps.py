@@ -10,6 +10,7 @@ import click
 
 from kernel_mgmt.records import find_records, is_foreign, is_stale
 
+from ._form import output_option
 from ._running import short_ids
 from ._sizes import duration, size
 from ._status import Status
@@ -32,13 +33,7 @@ _MEASURED_FOR = 0.2
     "-a", "--all", "everyone", is_flag=True, help="Also those that have ended or are elsewhere."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the ids alone.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "wide", "json", "name"]),
-    default="table",
-    help="How it is printed.",
-)
+@output_option("table", "wide", "json", "name")
 def command(everyone: bool, quiet: bool, output: str) -> int:
     """List the kernels that run, the oldest first."""
     found = find_records()

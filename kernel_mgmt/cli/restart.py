@@ -18,7 +18,7 @@ __all__ = ("command",)
 
 
 @click.command("restart")
-@click.argument("kernels", type=RunningKernelName(), nargs=-1)
+@click.argument("kernels", metavar="KERNEL...", type=RunningKernelName(), nargs=-1)
 @startup_timeout_option
 def command(kernels: tuple[str, ...], startup_timeout: float) -> int:
     """End kernels and start them anew.

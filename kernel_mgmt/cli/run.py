@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ._complete import KernelTypeName
+from ._form import OUTPUTS, images_option, output_option
 from ._launching import LaunchArguments, launch_arguments
 from ._status import CommandError, Status
 
@@ -52,20 +53,8 @@ class _KernelOrFile(KernelTypeName):
     metavar="SECONDS",
     help="End the kernel when so much time has passed since it was ready.",
 )
-@click.option(
-    "--images",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where images are saved; by default in a new temporary directory.",
-)
-@click.option(
-    "-o",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="How outputs are printed; json has those of a notebook cell.",
-)
-@click.option("--json", "form", flag_value="json", help="The same as -o json.")
+@images_option
+@output_option("text", "json", names=("-o", "form"), help_text=OUTPUTS)
 @launch_arguments
 def command(
     *,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._complete import KernelTypeName
+from ._form import output_option
 from ._launching import LaunchArguments, launch_arguments, started
 from ._names import check_is_free, check_name
 from ._status import CommandError, Status
@@ -26,13 +27,7 @@ __all__ = ("command",)
 @click.argument("kernel", type=KernelTypeName())
 @click.option("-d", "--detach", is_flag=True, help="Leave the kernel running, and return.")
 @click.option("--name", callback=check_name, help="What to call the kernel, rather than by its id.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["id", "json"]),
-    default="id",
-    help="What is printed of the kernel.",
-)
+@output_option("id", "json", help_text="What is printed of the kernel.")
 @launch_arguments
 def command(
     kernel: str, detach: bool, name: str | None, output: str, arguments: LaunchArguments

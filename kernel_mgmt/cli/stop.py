@@ -24,9 +24,10 @@ _STAGES = {
 
 
 @click.command("stop")
-@click.argument("kernels", type=RunningKernelName(), nargs=-1)
+@click.argument("kernels", metavar="[KERNEL]...", type=RunningKernelName(), nargs=-1)
 @click.option(
     "--time",
+    "--timeout",
     "seconds",
     type=click.FloatRange(min=0),
     default=5.0,

@@ -19,7 +19,7 @@ __all__ = ("command",)
 
 
 @click.command("wait")
-@click.argument("kernels", type=RunningKernelName(), nargs=-1)
+@click.argument("kernels", metavar="KERNEL...", type=RunningKernelName(), nargs=-1)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),

@@ -66,6 +66,21 @@ def test_every_command_has_a_help_that_fits_a_line_in_the_list(run: Run) -> None
         assert run_here([line.split()[0], "-h"]) == 0
 
 
+@pytest.mark.parametrize(
+    "command", ["list", "info", "run", "exec", "start", "ps", "prune", "doctor", "bench"]
+)
+def test_json_is_asked_for_by_the_same_options_everywhere(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    run_here([command, "-h"])
+
+    told = capsys.readouterr().out
+    assert "-o" in told
+    assert "|json" in told
+    assert "  --json  " in told
+    assert "[default: " in told
+
+
 def test_the_version_is_told(run: Run) -> None:
     assert run("--version").stdout.startswith("kernel-mgmt, version ")
 
