@@ -95,7 +95,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     _prepare_streams()
     try:
         status = _commands.main(arguments, prog_name="kernel-mgmt", standalone_mode=False)
-        print(end="", flush=True)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -109,12 +109,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare_streams() -> None:
-    for descriptor in (0, 1, 2):
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
             # What is opened next would take its place, and be written to or handed to a kernel.
             os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            mode = "w" if descriptor else "r"
+            stream = os.fdopen(descriptor, mode, encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         # What the encoding of a terminal has no characters for is shown all the same.
@@ -131,7 +135,7 @@ def _stop_writing() -> Status:
 def _tell(error: Exception) -> int:
     say(f"Error: {error}")
     try:
-        print(end="", flush=True)
+        sys.stdout.flush()
     except OSError:
         # It cannot be written at the exit either, and Python would complain once more.
         _discard(sys.stdout)

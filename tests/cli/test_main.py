@@ -113,10 +113,28 @@ def test_closed_streams_are_no_error(closed: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    "line", ["console <&-", "exec nobody - <&-", "run nonsense - <&-", "logs nobody >&-"]
+)
+def test_a_closed_stream_brings_up_no_error_of_python(line: str) -> None:
+    result = shell(f"$K {line}")
+
+    assert result.stderr.startswith("Error: ")
+    assert result.returncode in {2, 3}
+
+
 def test_talk_takes_no_stdout_in_place_of_a_closed_stderr() -> None:
     result = shell("$K info nonsense 2>&-")
 
     assert (result.returncode, result.stdout) == (3, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="elsewhere: there is no /dev/full")
+def test_a_command_that_prints_nothing_needs_no_room_for_it() -> None:
+    result = shell("$K info nonsense >/dev/full")
+
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "No space left" not in result.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="elsewhere: there is no /dev/full")
