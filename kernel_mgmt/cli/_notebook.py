@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from stat import S_IWGRP, S_IWOTH, S_IWUSR
 from typing import TYPE_CHECKING, Any
 
 from kernel_mgmt.client._lenient import content_of, lines_of, object_of, text_of
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from kernel_mgmt.types import JSONDict, KernelAttributes
 
 __all__ = ("Notebook", "NotebookRun", "read_notebook")
+
+_WRITE = S_IWUSR | S_IWGRP | S_IWOTH
 
 
 class Notebook:
@@ -93,10 +96,18 @@ def read_notebook(path: Path, target: Path | None) -> Notebook:
     except Exception as error:
         message = f"{path} is no notebook: {error!s:.200}"
         raise CommandError(message, Status.USAGE) from error
-    if target is not None and not os.access(target.resolve().parent, os.W_OK):
-        message = f"{target} cannot be written: its directory is missing, or not to be written to"
-        raise CommandError(message, Status.USAGE)
+    if target is not None and (reason := _why_not_written(target.resolve())):
+        raise CommandError(f"{target} cannot be written: {reason}", Status.USAGE)
     return Notebook(path, target, node)
+
+
+def _why_not_written(target: Path) -> str:
+    if not os.access(target.parent, os.W_OK):
+        return "its directory is missing, or not to be written to"
+    # It would be replaced all the same, for which only the directory needs to be written to.
+    if target.exists() and not (os.access(target, os.W_OK) and target.stat().st_mode & _WRITE):
+        return "it is read-only"
+    return ""
 
 
 class NotebookRun:

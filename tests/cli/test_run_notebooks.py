@@ -203,3 +203,13 @@ def test_a_notebook_that_cannot_be_run_stays_as_it_is(
 
     assert told in result.stderr
     assert (result.returncode, result.stdout, path.read_bytes()) == (status, "", before)
+
+
+def test_a_notebook_that_is_read_only_is_not_replaced(run: Run, tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "in.ipynb", cell("1"))
+    path.chmod(0o444)
+    before = path.read_bytes()
+    result = run("run", "python3", "in.ipynb")
+
+    assert "in.ipynb cannot be written: it is read-only" in result.stderr
+    assert (result.returncode, path.read_bytes()) == (2, before)
