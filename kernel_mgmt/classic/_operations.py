@@ -65,13 +65,9 @@ class KernelOperations(ManagedKernel[AnyClient]):
     async def _shutdown_kernel(self, now: bool = False) -> ShutdownStage:
         if not self.owns_kernel:
             return "dead"
-        if self._kernel is None:
-            # Starts that look for the kernel type; one may have found it by the time it ends.
-            for task in tuple(self._starts):
-                await self._break_off(task)
-        if self._kernel is None:
+        if self._kernel is None and not self._starts:
             return "dead"
-        return await self._begin(partial(self._shutdown, self._kernel, now)).result()
+        return await self._begin(partial(self._shutdown, now)).result()
 
     async def _restart_kernel(self, now: bool, newports: bool, keywords: StartKeywords) -> None:
         self._check_ownership("restart")
@@ -175,7 +171,13 @@ class KernelOperations(ManagedKernel[AnyClient]):
             await kernel.shutdown(now=True)
             raise
 
-    async def _shutdown(self, kernel: Kernel, now: bool) -> ShutdownStage:
+    async def _shutdown(self, now: bool) -> ShutdownStage:
+        # Starts that look for the kernel type; one may have found it by the time it ends.
+        for task in tuple(self._starts):
+            await self._break_off(task)
+        kernel = self._kernel
+        if kernel is None:
+            return "dead"
         kernel.shutdown_timeout = self.shutdown_wait_time / 2
         outcome = await kernel.shutdown(now)
         if _close_if_dead(kernel):

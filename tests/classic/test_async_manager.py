@@ -15,6 +15,7 @@ import pytest
 import zmq
 
 from kernel_mgmt import (
+    KernelAttributes,
     KernelFinder,
     KernelLaunchError,
     KernelStateError,
@@ -830,6 +831,40 @@ def test_a_kernel_goes_on_from_one_event_loop_to_the_next(
     stage = anyio.run(manager.shutdown_kernel, backend=anyio_backend)
 
     assert (result, stage) == ("1", "shutdown")
+
+
+async def test_a_shutdown_breaks_off_a_later_start_that_looks_for_the_kernel_type(
+    runtime_dir: Path,
+) -> None:
+    looking, found = anyio.Event(), anyio.Event()
+
+    class SlowFinder(KernelFinder):
+        async def get_async(self, name: str) -> KernelAttributes:
+            looking.set()
+            await found.wait()
+            return {}
+
+    manager = AsyncKernelManager(
+        kernel_name="lives/ipc", kernel_finder=SlowFinder([LivesProvider()])
+    )
+    await manager.start_kernel()
+    await manager.shutdown_kernel(now=True)
+    manager.kernel_name = "python3"
+    refusals: list[KernelStateError] = []
+
+    async def start_again() -> None:
+        with pytest.raises(KernelStateError) as refused:
+            await manager.start_kernel()
+        refusals.append(refused.value)
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(start_again)
+            await looking.wait()
+            await manager.shutdown_kernel()
+            found.set()
+
+    assert refusals[0].state == "stopping"
 
 
 def test_a_client_follows_a_kernel_that_dies_in_a_later_event_loop(
