@@ -51,7 +51,7 @@ class AsyncMultiKernelManager(KernelCollection[AsyncKernelManager]):
     ) -> None:
         super().__init__(**settings)
         self.use_pending_kernels = use_pending_kernels
-        self._culler = KernelCuller(self, self._kernels, self.shutdown_kernel)
+        self._culler = KernelCuller(self, self._managers, self.shutdown_kernel)
 
     async def start_kernel(
         self, kernel_name: str | None = None, **keywords: Unpack[StartKeywords]

@@ -41,7 +41,7 @@ class MultiKernelManager(KernelCollection[KernelManager]):
 
     def __init__(self, **settings: Unpack[MultiSettings]) -> None:
         super().__init__(**settings)
-        self._culler = KernelCuller(self, self._kernels, self._cull)
+        self._culler = KernelCuller(self, self._managers, self._cull)
 
     def start_kernel(
         self, kernel_name: str | None = None, **keywords: Unpack[StartKeywords]

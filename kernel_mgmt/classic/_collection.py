@@ -263,6 +263,9 @@ class KernelCollection(Generic[Manager]):
             manager.ready.set_exception(error)
             raise error
 
+    def _managers(self) -> dict[str, Manager]:
+        return dict(self._kernels)
+
     def _find(self, kernel_id: str) -> Manager:
         """The manager of a kernel, also of one that is being started."""
         return self._starting.get(kernel_id) or self.get_kernel(kernel_id)

@@ -42,18 +42,19 @@ class KernelCuller:
     """Looks from time to time which kernels are used no more, and ends them.
 
     :param settings: held weakly; the culling ends when it is gone
-    :param kernels: the managers by their ids
+    :param managers: returns the managers by the ids of their kernels; held weakly, for each of them
+        may hold the settings
     :param end: ends a kernel; held weakly
     """
 
     def __init__(
         self,
         settings: CullingSettings,
-        kernels: Mapping[str, KernelOperations[Any]],
+        managers: Callable[[], Mapping[str, KernelOperations[Any]]],
         end: Callable[[str], Awaitable[object]],
     ) -> None:
-        self._settings = ref(settings)
-        self._kernels = kernels
+        self._settings = ref(settings, self._lost)
+        self._managers = WeakMethod(managers)
         self._end = WeakMethod(end)
         self._culling: BackgroundTask[None] | None = None
 
@@ -70,6 +71,9 @@ class KernelCuller:
         if culling is not None:
             culling.cancel_from_anywhere(KernelStateError("", "cull", "gone"))
 
+    def _lost(self, settings: object) -> None:
+        self.stop()
+
     async def _cull(self) -> None:
         while (settings := self._settings()) is not None:
             interval = settings.cull_interval
@@ -79,11 +83,10 @@ class KernelCuller:
                 await self._end_one(kernel_id)
 
     def _idle_kernels(self) -> list[str]:
-        settings = self._settings()
-        if settings is None:
+        settings, managers = self._settings(), self._managers()
+        if settings is None or managers is None:
             return []
-        kernels = dict(self._kernels)
-        return [kernel_id for kernel_id, manager in kernels.items() if _is_idle(manager, settings)]
+        return [id for id, manager in managers().items() if _is_idle(manager, settings)]
 
     async def _end_one(self, kernel_id: str) -> None:
         end = self._end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
+from weakref import ref
 
 import anyio
 import pytest
@@ -535,6 +537,25 @@ async def test_culling_goes_on_when_a_kernel_cannot_be_ended(make: Make) -> None
     await until_culled(kernels, idle)
 
     assert kernels.list_kernel_ids() == [stubborn]
+
+
+async def test_culling_holds_nothing_of_a_manager_that_nobody_holds(runtime_dir: Path) -> None:
+    kernels = AsyncMultiKernelManager(
+        kernel_finder=LivesProvider().finder,
+        default_kernel_name="lives/ipc",
+        cull_idle_timeout=3600,
+        cull_interval=3600,
+    )
+    manager = kernels.get_kernel(await kernels.start_kernel())
+    await manager.shutdown_kernel(now=True)
+    gone = ref(manager)
+
+    del kernels, manager
+    gc.collect()
+    await anyio.wait_all_tasks_blocked()
+    gc.collect()
+
+    assert gone() is None
 
 
 async def test_all_that_can_be_ended_are_ended_and_the_first_error_is_raised(make: Make) -> None:
