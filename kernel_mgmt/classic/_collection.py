@@ -16,6 +16,7 @@ from weakref import WeakSet
 from kernel_mgmt.exceptions import DuplicateKernelError, KernelStateError
 from kernel_mgmt.transports.zmq import zmq_context
 
+from ._culling import USUAL_INTERVAL
 from ._external import ExternalKernels
 from ._names import NATIVE_KERNEL_NAME
 from ._operations import KernelOperations
@@ -114,7 +115,7 @@ class KernelCollection(Generic[Manager]):
         self.connection_dir = fspath(settings.get("connection_dir", ""))
         self.parent = settings.get("parent")
         self.cull_idle_timeout = settings.get("cull_idle_timeout", 0)
-        self.cull_interval = settings.get("cull_interval", 300)
+        self.cull_interval = settings.get("cull_interval", USUAL_INTERVAL)
         self.cull_busy = settings.get("cull_busy", False)
         self.cull_connected = settings.get("cull_connected", False)
         self.now = settings.get("now", _now)

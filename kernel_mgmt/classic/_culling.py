@@ -16,16 +16,19 @@ from kernel_mgmt.exceptions import KernelStateError
 if TYPE_CHECKING:
     from ._operations import KernelOperations
 
-__all__ = ("CullingSettings", "KernelCuller")
+__all__ = ("USUAL_INTERVAL", "CullingSettings", "KernelCuller")
 
 log = logging.getLogger(__name__)
+
+# How often to look (seconds).
+USUAL_INTERVAL = 300.0
 
 
 class CullingSettings(Protocol):
     """When a kernel is taken to be used no more; all may be changed at any time.
 
     :ivar cull_idle_timeout: how long it has published nothing, in seconds; 0 if none is ended
-    :ivar cull_interval: how often to look, in seconds
+    :ivar cull_interval: how often to look, in seconds; every 300 when it is 0 or less
     :ivar cull_busy: whether one that is busy may be ended
     :ivar cull_connected: whether one that has clients may be ended
     :ivar now: returns the time
@@ -76,7 +79,7 @@ class KernelCuller:
 
     async def _cull(self) -> None:
         while (settings := self._settings()) is not None:
-            interval = settings.cull_interval
+            interval = settings.cull_interval if settings.cull_interval > 0 else USUAL_INTERVAL
             del settings
             await anyio.sleep(interval)
             for kernel_id in self._idle_kernels():

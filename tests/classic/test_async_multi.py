@@ -558,6 +558,19 @@ async def test_culling_holds_nothing_of_a_manager_that_nobody_holds(runtime_dir:
     assert gone() is None
 
 
+async def test_an_interval_of_0_is_the_usual_one(make: Make) -> None:
+    clock = Clock()
+    kernels = make(cull_idle_timeout=3600, cull_interval=0, now=clock)
+    kernel_id = await kernels.start_kernel()
+
+    clock.ahead = timedelta(hours=2)
+    # Meanwhile one that is looked at all the time would be ended.
+    await kernels.start_kernel()
+    await kernels.start_kernel()
+
+    assert kernel_id in kernels
+
+
 async def test_all_that_can_be_ended_are_ended_and_the_first_error_is_raised(make: Make) -> None:
     kinds = iter([Stubborn, AsyncKernelManager])
 
