@@ -101,6 +101,8 @@ class KernelRestarterBase(ABC):
         self._broken_off: tuple[BackgroundTask[bool], ...] = ()
         self._is_auto = False
         self._failed_by_hand: KernelManagerABC | None = None
+        # What is ended for the sake of a restart is asked to end, and to be followed all the same.
+        self._making_way: KernelManagerABC | None = None
         self._sleep = sleep
 
     @property
@@ -210,14 +212,14 @@ class KernelRestarterBase(ABC):
 
     async def _recover(self) -> bool:
         manager = self.kernel_manager
-        wanted = self._recovery.policy.wants_restart(manager)
+        wanted = manager is self._making_way or self._recovery.policy.wants_restart(manager)
         self._recovery.tell_of_the_end(manager, restarting=wanted)
         if not self.is_started:  # a callback has stopped it
             return False
         return await self._restart_until_ready() if wanted else await self._give_up()
 
     async def _recover_again(self) -> bool:
-        await end_at_once(self.kernel_manager)
+        await self._make_way()
         return await self._restart_until_ready()
 
     async def _restart_until_ready(self) -> bool:
@@ -240,8 +242,14 @@ class KernelRestarterBase(ABC):
         self._recovery.tell_of_the_restart(started, auto=False)
         return True
 
+    async def _make_way(self) -> None:
+        manager = self.kernel_manager
+        if not manager.asked_to_end:
+            self._making_way = manager
+        await end_at_once(manager)
+
     async def _start_next(self) -> Started:
-        await end_at_once(self.kernel_manager)
+        await self._make_way()
         place, self._place = self._place, None
         started = await self._plan.elsewhere().start(
             self._kernel_id, restart=True, listen_at=place if self._reuse_ports else None

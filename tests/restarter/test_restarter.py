@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from kernel_mgmt import (
     start_kernel_async,
 )
 from kernel_mgmt._background import BackgroundTask
-from kernel_mgmt.restarter import RestartedEvent
+from kernel_mgmt.restarter import RestartedEvent, RestartEvent
 from tests.lives_provider import LivesProvider, OddManager
 
 from .conftest import Pauses, Told, Watch, end_all
@@ -40,6 +40,14 @@ def crash(restarter: KernelRestarter) -> None:
 
 def crash_again(event: RestartedEvent) -> None:
     os.kill(event["manager"].pid, signal.SIGKILL)  # type: ignore[attr-defined]
+
+
+async def until_settled(restarter: KernelRestarter) -> AsyncIterator[RestartEvent]:
+    """What is told, until the kernel is ready or given up."""
+    async for event in restarter.events():
+        yield event
+        if event["event"] == "restarted":
+            return
 
 
 async def result_of(client: KernelClient, code: str) -> str:
@@ -563,6 +571,24 @@ async def test_a_restarter_can_be_started_again(watch: Watch) -> None:
         await anext(events)
 
     assert told.names == ["died", "restarted"]
+
+
+async def test_a_restarter_that_is_started_again_takes_up_the_restart_that_was_broken_off(
+    watch: Watch,
+) -> None:
+    provider = LivesProvider()
+    with anyio.fail_after(30):
+        restarter = await watch(provider)
+        launching = anyio.Event()
+        provider.about_to_launch = launching.set
+        crash(restarter)
+        await launching.wait()
+        restarter.stop()
+        restarter.start()
+        told = [event["event"] async for event in until_settled(restarter)]
+
+        assert told == ["died", "restarted"]
+        assert await restarter.kernel_manager.is_alive()
 
 
 def test_the_end_of_the_event_loop_ends_the_watching_and_not_the_kernel(
