@@ -878,7 +878,11 @@ def test_a_client_follows_a_kernel_that_dies_in_a_later_event_loop(
     async def die() -> str:
         client = await connected(manager)
         restarted = anyio.Event()
-        manager.add_restart_callback(lambda event: restarted.set(), "restarted")
+
+        def tell(event: object) -> None:
+            restarted.set()
+
+        manager.add_restart_callback(tell, "restarted")
         with anyio.fail_after(30):
             os.kill(provider.managers[0].pid, signal.SIGKILL)
             await restarted.wait()
