@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 
 from ._interrupt import one_exception
 
-__all__ = ("Terminated", "end_by", "terminable")
+__all__ = ("Terminated", "ended_by_signal", "terminable")
 
 
 class Terminated(Exception):
@@ -40,10 +40,15 @@ async def terminable() -> AsyncGenerator[None]:
         raise Terminated(asked[0])
 
 
-def end_by(signum: int) -> None:
-    """End this process as the signal would have, which whoever sent it can see."""
-    signal.signal(signum, signal.SIG_DFL)
-    os.kill(os.getpid(), signum)
+@contextmanager
+def ended_by_signal() -> Generator[None]:
+    """End this process as the signal would have that the block was ended by, for its sender to see."""
+    try:
+        yield
+    except Terminated as error:
+        signal.signal(error.signum, signal.SIG_DFL)
+        os.kill(os.getpid(), error.signum)
+        raise
 
 
 async def _listen(

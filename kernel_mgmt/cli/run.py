@@ -83,14 +83,11 @@ def command(
     import anyio
 
     from ._run_files import Settings, run_files
-    from ._sigterm import Terminated, end_by
+    from ._sigterm import ended_by_signal
 
     settings = Settings(form, images, allow_errors, timeout)
-    try:
+    with ended_by_signal():
         return anyio.run(partial(run_files, kernel, works, settings, arguments))
-    except Terminated as error:
-        end_by(error.signum)
-        raise
 
 
 def _kernel_and_files(

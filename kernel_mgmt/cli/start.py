@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -38,7 +38,10 @@ def command(
     """
     import anyio
 
-    return anyio.run(_start, kernel, detach, name, output, arguments)
+    from ._sigterm import ended_by_signal
+
+    with ended_by_signal():
+        return anyio.run(_start, kernel, detach, name, output, arguments)
 
 
 async def _start(
@@ -46,10 +49,16 @@ async def _start(
 ) -> int:
     from kernel_mgmt.types import LaunchOptions
 
+    from ._sigterm import terminable
+
     if name is not None:
         check_is_free(name)
     options = LaunchOptions(name=name, persist=detach)
-    async with started(kernel, arguments, options=options) as (manager, client):
+    async with (
+        # A kernel that nobody has been told of would stay; others end with this process.
+        terminable() if detach else nullcontext(),
+        started(kernel, arguments, options=options) as (manager, client),
+    ):
         if name is not None:
             await _give_way(name, manager, client)
         _print(manager, output)

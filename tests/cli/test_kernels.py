@@ -122,15 +122,27 @@ def test_a_busy_kernel_is_told_and_interrupted(kernels: Kernels, stays: str) -> 
     assert reply.content["status"] == "error"
 
 
-def test_a_kernel_that_is_on_its_way_up_is_told(kernels: Kernels) -> None:
-    with kernels.begun("start", "slow") as owner:
+@pytest.mark.parametrize(
+    ("options", "ends", "expected"),
+    [
+        ((), signal.SIGINT, 130),
+        (("--detach",), signal.SIGINT, 130),
+        # Nobody has been told yet that it is there.
+        (("--detach",), signal.SIGTERM, -signal.SIGTERM),
+        (("--detach",), signal.SIGHUP, -signal.SIGHUP),
+    ],
+)
+def test_a_kernel_that_is_on_its_way_up_is_told_and_ends_with_its_start(
+    kernels: Kernels, options: tuple[str, ...], ends: int, expected: int
+) -> None:
+    with kernels.begun("start", "slow", *options) as owner:
         while not (new := [each for each in kernels.records() if each.kernel_type == "spec/slow"]):
             assert owner.poll() is None
         state = kernels.listed()[new[0].kernel_id]["state"]
-        owner.send_signal(signal.SIGINT)
+        owner.send_signal(ends)
         status = owner.wait(60)
 
-    assert (state, status) == ("starting", 130)
+    assert (state, status) == ("starting", expected)
     assert kernels.files_of(new[0].kernel_id) == []
 
 
