@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kernel_mgmt.paths import jupyter_runtime_dir
 from kernel_mgmt.records import find_records, is_foreign, is_stale
 
 from ._form import output_option
@@ -17,7 +18,7 @@ from ._status import Status
 from ._terminal import print_json, print_line, print_table, progress, say
 
 if TYPE_CHECKING:
-    from kernel_mgmt.records import KernelRecord
+    from kernel_mgmt.records import KernelRecord, UnreadableRecord
 
     from ._states import KernelState
     from ._usage import Usage
@@ -47,9 +48,19 @@ def command(everyone: bool, quiet: bool, output: str) -> int:
             print_line(record.kernel_id if quiet else record.name or record.kernel_id)
     else:
         _print(records, output)
-    for unreadable in found.unreadable if everyone else ():
-        say(f"{unreadable.path} is no record of a kernel: {unreadable.reason}")
-    return Status.OK
+    return _tell_unreadable(found.unreadable, everyone)
+
+
+def _tell_unreadable(unreadable: Iterable[UnreadableRecord], everyone: bool) -> Status:
+    """Tell what could not be read: of single records only if everything is to be listed."""
+    status = Status.OK
+    for each in unreadable:
+        if each.path == jupyter_runtime_dir():
+            say(f"Error: the records of kernels cannot be read: {each.reason}")
+            status = Status.RAISED
+        elif everyone:
+            say(f"{each.path} is no record of a kernel: {each.reason}")
+    return status
 
 
 def _print(records: Sequence[KernelRecord], output: str) -> None:

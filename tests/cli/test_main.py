@@ -162,6 +162,17 @@ def test_a_terminal_that_knows_ascii_alone_is_shown_the_rest_by_escapes(
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_a_runtime_directory_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    result = run("ps", JUPYTER_RUNTIME_DIR=str(tmp_path / "loop"))
+
+    assert "Error: the records of kernels cannot be read: OSError" in result.stderr
+    assert result.returncode == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="elsewhere: by a POSIX signal")
 @pytest.mark.parametrize("module", ["click", "anyio"])
 @pytest.mark.parametrize("source", ["{}", "class A:\n def __set_name__(*_): {}\nclass B: a = A()"])
