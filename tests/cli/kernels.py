@@ -14,7 +14,7 @@ from kernel_mgmt import BlockingKernelClient
 from kernel_mgmt.records import KernelRecord, find_records
 from kernel_mgmt.testing import fake_kernel_argv
 
-from .conftest import PROGRAM
+from .conftest import PROGRAM, run_in_this_process
 
 _SCHEMA = {"properties": {"level": {"type": "integer"}}, "required": ["level"]}
 
@@ -30,18 +30,20 @@ class Kernels:
         self.directory = directory
         self.runtime_dir = directory / "runtime"
         self.runtime_dir.mkdir(mode=0o700)
-        self.env = {
-            **os.environ,
+        self._variables = {
             "JUPYTER_RUNTIME_DIR": str(self.runtime_dir),
             "JUPYTER_PATH": str(directory / "jupyter"),
         }
+        self.env = {**os.environ, **self._variables}
         self._install("fake")
         self._install("stubborn", "--ignore-shutdown", "--ignore-sigterm")
         self._install("slow", "--slow-start", "60")
         self._install("levels", env={"LEVEL": "{level}"}, metadata={"parameters": _SCHEMA})
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command to its end: in this process, unless it would own a kernel."""
+        if arguments[0] not in {"start", "restart", "run"}:
+            return run_in_this_process(arguments, self.directory, self._variables)
         with self.begun(*arguments) as process:
             stdout, stderr = process.communicate(timeout=120)
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)

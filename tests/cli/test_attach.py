@@ -12,6 +12,7 @@ import pytest
 
 from kernel_mgmt.cli._attach import attached
 from kernel_mgmt.cli._status import CommandError, Status
+from tests.conftest import left_behind
 
 from .kernels import Kernels
 
@@ -19,8 +20,12 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
-    return Kernels(tmp_path_factory.mktemp("kernels"))
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernels]:
+    kernels = Kernels(tmp_path_factory.mktemp("kernels"))
+    yield kernels
+    kernels.run("prune")
+
+    assert left_behind(kernels.runtime_dir) == []
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,8 @@ def names_for_jupyter() -> dict[str, str]:
     return found
 
 
-def test_jupyter_lists_what_was_exported(run: Run, data_dir: Path) -> None:
-    result = run("export", "pyimport/kernel")
+def test_jupyter_lists_what_was_exported(run_here: Run, data_dir: Path) -> None:
+    result = run_here("export", "pyimport/kernel")
 
     directory = data_dir / "kernels" / "pyimport.kernel"
     assert result.stdout == f"pyimport.kernel  pyimport/kernel  {directory}\n"
@@ -37,26 +37,26 @@ def test_jupyter_lists_what_was_exported(run: Run, data_dir: Path) -> None:
     assert "logo-svg.svg" in os.listdir(directory)
 
 
-def test_a_second_export_takes_the_place_of_the_first(run: Run, data_dir: Path) -> None:
-    run("export", "--all")
-    run("export", "--all")
+def test_a_second_export_takes_the_place_of_the_first(run_here: Run, data_dir: Path) -> None:
+    run_here("export", "--all")
+    run_here("export", "--all")
 
     assert os.listdir(data_dir / "kernels") == ["pyimport.kernel"]
 
 
-def test_it_goes_where_it_is_told_to(run: Run, data_dir: Path, tmp_path: Path) -> None:
-    run("export", "--all", "--prefix", str(tmp_path / "prefix"))
+def test_it_goes_where_it_is_told_to(run_here: Run, data_dir: Path, tmp_path: Path) -> None:
+    run_here("export", "--all", "--prefix", str(tmp_path / "prefix"))
 
     kernels = tmp_path / "prefix" / "share" / "jupyter" / "kernels"
     assert os.listdir(kernels) == ["pyimport.kernel"]
     assert not data_dir.exists()
 
 
-def test_what_was_exported_is_removed(run: Run, data_dir: Path) -> None:
-    run("export", "--all")
+def test_what_was_exported_is_removed(run_here: Run, data_dir: Path) -> None:
+    run_here("export", "--all")
 
-    result = run("export", "--remove", "pyimport/kernel")
-    again = run("export", "--remove", "pyimport/kernel")
+    result = run_here("export", "--remove", "pyimport/kernel")
+    again = run_here("export", "--remove", "pyimport/kernel")
 
     assert os.listdir(data_dir / "kernels") == []
     assert "Removed" in result.stderr
@@ -64,34 +64,34 @@ def test_what_was_exported_is_removed(run: Run, data_dir: Path) -> None:
 
 
 @pytest.mark.usefixtures("data_dir")
-def test_a_kernelspec_is_not_exported(run: Run) -> None:
-    result = run("export", "python3")
+def test_a_kernelspec_is_not_exported(run_here: Run) -> None:
+    result = run_here("export", "python3")
 
     assert "find its kernelspec already" in result.stderr
     assert result.returncode == 2
 
 
 def test_what_stands_for_a_kernel_type_that_is_gone_is_removed_by_a_sync(
-    run: Run, data_dir: Path
+    run_here: Run, data_dir: Path
 ) -> None:
-    run("export", "--all")
+    run_here("export", "--all")
     gone = data_dir / "kernels" / "pyimport.gone"
     gone.mkdir()
     spec = {**DIES, "metadata": {"kernel_mgmt": {"kernel_type": "pyimport/gone"}}}
     (gone / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
-    result = run("export", "--sync")
+    result = run_here("export", "--sync")
 
     assert os.listdir(data_dir / "kernels") == ["pyimport.kernel"]
     assert "there is no pyimport/gone any more" in result.stderr
 
 
-def test_a_sync_mends_what_was_exported(run: Run, data_dir: Path) -> None:
-    run("export", "--all")
+def test_a_sync_mends_what_was_exported(run_here: Run, data_dir: Path) -> None:
+    run_here("export", "--all")
     path = data_dir / "kernels" / "pyimport.kernel" / "kernel.json"
     written = path.read_text(encoding="utf-8")
     path.write_text(written.replace("stand_in", "old_name"), encoding="utf-8")
 
-    run("export", "--sync")
+    run_here("export", "--sync")
 
     assert path.read_text(encoding="utf-8") == written

@@ -29,8 +29,8 @@ def facts(text: str) -> dict[str, list[str]]:
     return found
 
 
-def test_a_kernelspec_is_told_with_the_directory_it_is_from(run: Run) -> None:
-    result = run("info", "python3")
+def test_a_kernelspec_is_told_with_the_directory_it_is_from(run_here: Run) -> None:
+    result = run_here("info", "python3")
 
     assert result.stdout.startswith("spec/python3: Python 3")
     told = facts(result.stdout)
@@ -44,12 +44,14 @@ def test_a_kernelspec_is_told_with_the_directory_it_is_from(run: Run) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_what_is_hidden_and_what_a_kernelspec_asks_for_is_told(run: Run, tmp_path: Path) -> None:
+def test_what_is_hidden_and_what_a_kernelspec_asks_for_is_told(
+    run_here: Run, tmp_path: Path
+) -> None:
     write_kernelspec(tmp_path / "one", "mine", env={"A": "b"}, metadata={"parameters": SCHEMA})
     hidden = write_kernelspec(tmp_path / "two", "mine")
     path = f"{tmp_path / 'one'}:{tmp_path / 'two'}"
 
-    told = facts(run("info", "spec/MINE", JUPYTER_PATH=path).stdout)
+    told = facts(run_here("info", "spec/MINE", JUPYTER_PATH=path).stdout)
 
     assert told["Listed"][1] == f"hides {hidden}"
     assert told["Environment"] == ["A=b"]
@@ -60,21 +62,21 @@ def test_what_is_hidden_and_what_a_kernelspec_asks_for_is_told(run: Run, tmp_pat
     ]
 
 
-def test_curve_comes_with_the_version_that_it_shuts_out(run: Run, tmp_path: Path) -> None:
+def test_curve_comes_with_the_version_that_it_shuts_out(run_here: Run, tmp_path: Path) -> None:
     write_kernelspec(tmp_path, "mine", metadata={"supported_encryption": "curve"})
 
-    told = facts(run("info", "mine", JUPYTER_PATH=str(tmp_path)).stdout)
+    told = facts(run_here("info", "mine", JUPYTER_PATH=str(tmp_path)).stdout)
 
     assert told["Transport"] == ["tcp"]
     assert told["Encryption"] == ["curve; jupyter_client before 8.9 cannot connect"]
 
 
-def test_json_has_it_all_with_stable_keys(run: Run, tmp_path: Path) -> None:
+def test_json_has_it_all_with_stable_keys(run_here: Run, tmp_path: Path) -> None:
     folder = write_kernelspec(tmp_path, "mine", metadata={"parameters": SCHEMA})
     (folder / "logo-64x64.png").touch()
 
     told: dict[str, Any] = json.loads(
-        run("info", "mine", "-o", "json", JUPYTER_PATH=str(tmp_path)).stdout
+        run_here("info", "mine", "-o", "json", JUPYTER_PATH=str(tmp_path)).stdout
     )
 
     assert (told["kernel"], told["provider"], told["name"]) == ("spec/mine", "spec", "mine")
@@ -94,29 +96,31 @@ def test_json_has_it_all_with_stable_keys(run: Run, tmp_path: Path) -> None:
     }
 
 
-def test_a_wrong_name_is_told_with_the_one_that_may_be_meant(run: Run) -> None:
-    result = run("info", "pythn3")
+def test_a_wrong_name_is_told_with_the_one_that_may_be_meant(run_here: Run) -> None:
+    result = run_here("info", "pythn3")
 
     assert "did you mean 'spec/python3'?" in result.stderr
     assert (result.returncode, result.stdout) == (3, "")
 
 
-def test_a_kernelspec_that_cannot_be_used_is_told_with_the_reason(run: Run, tmp_path: Path) -> None:
+def test_a_kernelspec_that_cannot_be_used_is_told_with_the_reason(
+    run_here: Run, tmp_path: Path
+) -> None:
     write_kernelspec(tmp_path, "mine", argv=[])
 
-    result = run("info", "mine", JUPYTER_PATH=str(tmp_path))
+    result = run_here("info", "mine", JUPYTER_PATH=str(tmp_path))
 
     assert "argv is empty" in result.stderr
     assert result.returncode == 3
 
 
 def test_a_launch_that_would_fail_and_a_schema_that_is_none_are_told(
-    run: Run, tmp_path: Path
+    run_here: Run, tmp_path: Path
 ) -> None:
     metadata = {"kernel_mgmt": {"transport": "pigeon"}, "parameters": {"type": 5}}
     write_kernelspec(tmp_path, "mine", metadata=metadata)
 
-    result = run("info", "mine", JUPYTER_PATH=str(tmp_path))
+    result = run_here("info", "mine", JUPYTER_PATH=str(tmp_path))
 
     told = facts(result.stdout)
     assert "'pigeon' for transport" in told["Launch"][0]
@@ -124,7 +128,9 @@ def test_a_launch_that_would_fail_and_a_schema_that_is_none_are_told(
     assert result.returncode == 0
 
 
-def test_a_provider_that_tells_little_is_shown_for_what_it_tells(run: Run, tmp_path: Path) -> None:
+def test_a_provider_that_tells_little_is_shown_for_what_it_tells(
+    run_here: Run, tmp_path: Path
+) -> None:
     env = install_provider(
         tmp_path / "site",
         """
@@ -134,7 +140,7 @@ def test_a_provider_that_tells_little_is_shown_for_what_it_tells(run: Run, tmp_p
         """,
     )
 
-    result = run("info", "oblong/x", **env)
+    result = run_here("info", "oblong/x", **env)
 
     assert result.stdout.startswith("oblong/X: X\n")
     told = facts(result.stdout)

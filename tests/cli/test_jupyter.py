@@ -8,15 +8,15 @@ from pathlib import Path
 from .conftest import Run
 
 
-def test_it_is_enabled_and_disabled_again(run: Run, tmp_path: Path) -> None:
+def test_it_is_enabled_and_disabled_again(run_here: Run, tmp_path: Path) -> None:
     path = tmp_path / "config" / "jupyter_server_config.json"
     config = {"JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
 
-    before = run("jupyter", "status", **config)
-    enabled = run("jupyter", "enable", **config)
-    after = run("jupyter", "status", **config)
-    disabled = run("jupyter", "disable", **config)
-    again = run("jupyter", "disable", **config)
+    before = run_here("jupyter", "status", **config)
+    enabled = run_here("jupyter", "enable", **config)
+    after = run_here("jupyter", "status", **config)
+    disabled = run_here("jupyter", "disable", **config)
+    again = run_here("jupyter", "disable", **config)
 
     assert (before.returncode, before.stdout) == (1, "")
     assert (enabled.returncode, enabled.stdout) == (0, f"{path}\n")
@@ -26,25 +26,25 @@ def test_it_is_enabled_and_disabled_again(run: Run, tmp_path: Path) -> None:
     assert (again.returncode, "It is not enabled" in again.stderr) == (1, True)
 
 
-def test_the_settings_of_others_stay(run: Run, tmp_path: Path) -> None:
+def test_the_settings_of_others_stay(run_here: Run, tmp_path: Path) -> None:
     path = tmp_path / "jupyter_server_config.json"
     others = {"ServerApp": {"port": 9999}, "Other": {"a": [1]}}
     path.write_text(json.dumps(others), encoding="utf-8")
 
-    run("jupyter", "enable", JUPYTER_CONFIG_DIR=str(tmp_path))
+    run_here("jupyter", "enable", JUPYTER_CONFIG_DIR=str(tmp_path))
     enabled = json.loads(path.read_text(encoding="utf-8"))
-    run("jupyter", "disable", JUPYTER_CONFIG_DIR=str(tmp_path))
+    run_here("jupyter", "disable", JUPYTER_CONFIG_DIR=str(tmp_path))
     disabled = json.loads(path.read_text(encoding="utf-8"))
 
     assert enabled["ServerApp"].pop("kernel_spec_manager_class").startswith("kernel_mgmt.")
     assert enabled == disabled == others
 
 
-def test_another_class_is_not_displaced(run: Run, tmp_path: Path) -> None:
+def test_another_class_is_not_displaced(run_here: Run, tmp_path: Path) -> None:
     path = tmp_path / "jupyter_server_config.json"
     path.write_text('{"ServerApp": {"kernel_spec_manager_class": "x.Y"}}', encoding="utf-8")
 
-    result = run("jupyter", "enable", JUPYTER_CONFIG_DIR=str(tmp_path))
+    result = run_here("jupyter", "enable", JUPYTER_CONFIG_DIR=str(tmp_path))
 
     assert "to 'x.Y' already" in result.stderr
     assert result.returncode == 1

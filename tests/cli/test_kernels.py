@@ -17,6 +17,7 @@ import pytest
 from kernel_mgmt import BlockingKernelClient
 from kernel_mgmt.messages import Message
 from kernel_mgmt.records import write_record
+from tests.conftest import left_behind
 
 from .conftest import Terminal
 from .kernels import Kernels
@@ -39,7 +40,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernels]:
     kernels.run("prune")
 
     assert ended.returncode == 0
-    assert os.listdir(kernels.runtime_dir) == []
+    assert left_behind(kernels.runtime_dir) == []
 
 
 @pytest.fixture(scope="module")

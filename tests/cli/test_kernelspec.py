@@ -21,37 +21,37 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_installation_tells_where_it_went_and_how_to_start_it(
-    run: Run, data_dir: Path, tmp_path: Path
+    run_here: Run, data_dir: Path, tmp_path: Path
 ) -> None:
     source = write_kernelspec(tmp_path, "source")
 
-    result = run("kernelspec", "install", str(source), "--name", "Mine", "--user")
+    result = run_here("kernelspec", "install", str(source), "--name", "Mine", "--user")
 
     assert (data_dir / "kernels" / "mine" / "kernel.json").is_file()
     assert f"Installed in {data_dir / 'kernels' / 'mine'}" in result.stderr
     assert "Start it as spec/mine, or mine for short" in result.stderr
     assert result.returncode == 0
-    listed = run("kernelspec", "list", "-o", "name").stdout.splitlines()
+    listed = run_here("kernelspec", "list", "-o", "name").stdout.splitlines()
     assert "mine" in listed
 
 
-def test_a_second_of_the_name_needs_replace(run: Run, data_dir: Path, tmp_path: Path) -> None:
+def test_a_second_of_the_name_needs_replace(run_here: Run, data_dir: Path, tmp_path: Path) -> None:
     write_kernelspec(data_dir, "mine", display_name="Old")
     source = write_kernelspec(tmp_path, "mine", display_name="New")
 
-    refused = run("kernelspec", "install", str(source), "--user")
-    replaced = run("kernelspec", "install", str(source), "--user", "--replace")
+    refused = run_here("kernelspec", "install", str(source), "--user")
+    replaced = run_here("kernelspec", "install", str(source), "--user", "--replace")
 
     assert "--replace" in refused.stderr
     assert (refused.returncode, replaced.returncode) == (1, 0)
-    told = json.loads(run("kernelspec", "list", "-o", "json").stdout)["kernelspecs"]
+    told = json.loads(run_here("kernelspec", "list", "-o", "json").stdout)["kernelspecs"]
     assert told["mine"]["spec"]["display_name"] == "New"
 
 
-def test_a_place_that_is_not_searched_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_place_that_is_not_searched_is_told(run_here: Run, tmp_path: Path) -> None:
     source = write_kernelspec(tmp_path, "mine")
 
-    result = run("kernelspec", "install", str(source), "--prefix", str(tmp_path / "env"))
+    result = run_here("kernelspec", "install", str(source), "--prefix", str(tmp_path / "env"))
 
     place = tmp_path / "env" / "share" / "jupyter" / "kernels"
     assert (place / "mine").is_dir()
@@ -68,21 +68,21 @@ def test_a_place_that_is_not_searched_is_told(run: Run, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_installed_is_an_error_of_usage(
-    run: Run, data_dir: Path, tmp_path: Path, arguments: list[str], message: str
+    run_here: Run, data_dir: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     source = write_kernelspec(tmp_path, "mine")
 
-    result = run("kernelspec", "install", *(item.format(source=source) for item in arguments))
+    result = run_here("kernelspec", "install", *(item.format(source=source) for item in arguments))
 
     assert message in result.stderr
     assert result.returncode == 2
     assert not data_dir.exists()
 
 
-def test_nothing_is_removed_where_nobody_can_be_asked(run: Run, data_dir: Path) -> None:
+def test_nothing_is_removed_where_nobody_can_be_asked(run_here: Run, data_dir: Path) -> None:
     folder = write_kernelspec(data_dir, "mine")
 
-    refused = run("kernelspec", "remove", "mine", stdin="y\n")
+    refused = run_here("kernelspec", "remove", "mine", stdin="y\n")
 
     assert "Nobody can be asked here" in refused.stderr
     assert refused.returncode == 2
@@ -90,13 +90,13 @@ def test_nothing_is_removed_where_nobody_can_be_asked(run: Run, data_dir: Path) 
 
 
 def test_several_are_removed_with_yes_and_what_was_hidden_is_told(
-    run: Run, data_dir: Path, tmp_path: Path
+    run_here: Run, data_dir: Path, tmp_path: Path
 ) -> None:
     write_kernelspec(data_dir, "mine")
     write_kernelspec(data_dir, "broken", argv=[])
     shutil.copytree(data_dir, tmp_path / "other")
 
-    result = run(
+    result = run_here(
         "kernelspec", "remove", "spec/mine", "BROKEN", "-y", JUPYTER_PATH=f"{tmp_path / 'other'}"
     )
 
@@ -107,10 +107,10 @@ def test_several_are_removed_with_yes_and_what_was_hidden_is_told(
     assert result.returncode == 0
 
 
-def test_a_wrong_name_removes_nothing(run: Run, data_dir: Path) -> None:
+def test_a_wrong_name_removes_nothing(run_here: Run, data_dir: Path) -> None:
     folder = write_kernelspec(data_dir, "mine")
 
-    result = run("kernelspec", "remove", "mine", "mien", "-y")
+    result = run_here("kernelspec", "remove", "mine", "mien", "-y")
 
     assert "did you mean 'mine'?" in result.stderr
     assert result.returncode == 3

@@ -20,8 +20,8 @@ def find_kernels(self):
 """
 
 
-def test_each_kernel_type_is_in_the_table(run: Run) -> None:
-    result = run("list")
+def test_each_kernel_type_is_in_the_table(run_here: Run) -> None:
+    result = run_here("list")
 
     header, *rows = result.stdout.splitlines()
     assert header.split() == ["NAME", "DISPLAY", "NAME", "LANGUAGE", "FROM"]
@@ -32,12 +32,12 @@ def test_each_kernel_type_is_in_the_table(run: Run) -> None:
 
 
 def test_the_wide_table_has_the_distribution_the_parameters_and_the_command(
-    run: Run, tmp_path: Path
+    run_here: Run, tmp_path: Path
 ) -> None:
     parameters = {"properties": {"cores": {"type": "integer"}, "size": {}}}
     write_kernelspec(tmp_path, "mine", argv=["my prog", "-f"], metadata={"parameters": parameters})
 
-    result = run("list", "-o", "wide", JUPYTER_PATH=str(tmp_path))
+    result = run_here("list", "-o", "wide", JUPYTER_PATH=str(tmp_path))
 
     (row,) = (row for row in result.stdout.splitlines() if row.startswith("spec/mine "))
     assert "kernel-mgmt " in row
@@ -46,11 +46,11 @@ def test_the_wide_table_has_the_distribution_the_parameters_and_the_command(
 
 
 def test_json_has_every_key_of_each_and_the_kernelspecs_as_jupyter_has_them(
-    run: Run, tmp_path: Path
+    run_here: Run, tmp_path: Path
 ) -> None:
     folder = write_kernelspec(tmp_path, "mine")
 
-    told = json.loads(run("ls", "-o", "json", JUPYTER_PATH=str(tmp_path)).stdout)
+    told = json.loads(run_here("ls", "-o", "json", JUPYTER_PATH=str(tmp_path)).stdout)
 
     kernel = told["kernels"]["spec/mine"]
     assert (kernel["provider"], kernel["name"]) == ("spec", "mine")
@@ -70,10 +70,10 @@ def test_json_has_every_key_of_each_and_the_kernelspecs_as_jupyter_has_them(
     assert "kernel" not in told["kernelspecs"]
 
 
-def test_what_is_broken_is_told_on_stderr_and_in_the_json(run: Run, tmp_path: Path) -> None:
+def test_what_is_broken_is_told_on_stderr_and_in_the_json(run_here: Run, tmp_path: Path) -> None:
     folder = write_kernelspec(tmp_path, "mine", argv=[])
 
-    result = run("list", "-o", "json", JUPYTER_PATH=str(tmp_path))
+    result = run_here("list", "-o", "json", JUPYTER_PATH=str(tmp_path))
 
     (problem,) = json.loads(result.stdout)["problems"]
     assert (problem["provider"], problem["name"]) == ("spec", "mine")
@@ -82,7 +82,7 @@ def test_what_is_broken_is_told_on_stderr_and_in_the_json(run: Run, tmp_path: Pa
     assert result.returncode == 0
 
 
-def test_what_is_not_json_is_told_and_hides_no_other(run: Run, tmp_path: Path) -> None:
+def test_what_is_not_json_is_told_and_hides_no_other(run_here: Run, tmp_path: Path) -> None:
     env = install_provider(
         tmp_path / "site",
         """
@@ -92,18 +92,18 @@ def test_what_is_not_json_is_told_and_hides_no_other(run: Run, tmp_path: Path) -
         """,
     )
 
-    result = run("list", "-o", "json", "-p", "oblong", **env)
+    result = run_here("list", "-o", "json", "-p", "oblong", **env)
 
     assert list(json.loads(result.stdout)["kernels"]) == ["oblong/odd"]
     assert "oblong/bad: its attributes are not JSON" in result.stderr
 
 
-def test_one_provider_is_listed_alone(run: Run, tmp_path: Path) -> None:
+def test_one_provider_is_listed_alone(run_here: Run, tmp_path: Path) -> None:
     env = install_provider(tmp_path / "site", "def find_kernels(self):\n    raise OSError('no')")
 
-    one = run("list", "-p", "pyimport", "-o", "name", **env)
-    other = run("list", "-p", "oblong", "-o", "name", **env)
-    unknown = run("list", "-p", "pyimpot", **env)
+    one = run_here("list", "-p", "pyimport", "-o", "name", **env)
+    other = run_here("list", "-p", "oblong", "-o", "name", **env)
+    unknown = run_here("list", "-p", "pyimpot", **env)
 
     assert (one.stdout, one.stderr) == ("pyimport/kernel\n", "")
     assert "find_kernels raised OSError: no" in other.stderr
@@ -112,16 +112,16 @@ def test_one_provider_is_listed_alone(run: Run, tmp_path: Path) -> None:
     assert unknown.returncode == 3
 
 
-def test_text_of_strangers_steers_no_terminal(run: Run, tmp_path: Path) -> None:
+def test_text_of_strangers_steers_no_terminal(run_here: Run, tmp_path: Path) -> None:
     write_kernelspec(tmp_path, "mine", display_name="\x1b[2J\nspec/fake", language="日本語")
 
-    result = run("list", JUPYTER_PATH=str(tmp_path))
+    result = run_here("list", JUPYTER_PATH=str(tmp_path))
 
     assert r" \x1b[2J\nspec/fake " in result.stdout
     assert "\x1b" not in result.stdout
 
 
-def test_a_refresh_reaches_those_that_remember(run: Run, tmp_path: Path) -> None:
+def test_a_refresh_reaches_those_that_remember(run_here: Run, tmp_path: Path) -> None:
     env = install_provider(
         tmp_path / "site",
         """
@@ -136,15 +136,15 @@ def test_a_refresh_reaches_those_that_remember(run: Run, tmp_path: Path) -> None
         """,
     )
 
-    before = run("list", "-p", "oblong", "-o", "name", **env)
-    after = run("list", "-p", "oblong", "-o", "name", "--refresh", **env)
+    before = run_here("list", "-p", "oblong", "-o", "name", **env)
+    after = run_here("list", "-p", "oblong", "-o", "name", "--refresh", **env)
 
     assert (before.stdout, after.stdout) == ("oblong/old\n", "oblong/new\n")
     assert after.stderr == ""
 
 
-def test_a_refresh_says_so_where_nothing_is_remembered(run: Run) -> None:
-    assert "No provider remembers" in run("list", "--refresh").stderr
+def test_a_refresh_says_so_where_nothing_is_remembered(run_here: Run) -> None:
+    assert "No provider remembers" in run_here("list", "--refresh").stderr
 
 
 def test_at_a_terminal_the_wait_for_a_slow_provider_is_shown(
@@ -157,8 +157,8 @@ def test_at_a_terminal_the_wait_for_a_slow_provider_is_shown(
     child.expect(pexpect.EOF)
 
 
-def test_in_a_pipe_the_wait_is_silent(run: Run, tmp_path: Path) -> None:
-    result = run("list", **install_provider(tmp_path / "site", SLOW))
+def test_in_a_pipe_the_wait_is_silent(run_here: Run, tmp_path: Path) -> None:
+    result = run_here("list", **install_provider(tmp_path / "site", SLOW))
 
     assert "oblong/x" in result.stdout
     assert result.stderr == ""

@@ -9,8 +9,8 @@ from .conftest import Run
 from .installed import install_provider
 
 
-def test_each_provider_has_its_times_and_its_origin(run: Run) -> None:
-    result = run("provider", "list")
+def test_each_provider_has_its_times_and_its_origin(run_here: Run) -> None:
+    result = run_here("provider", "list")
 
     header, *rows = result.stdout.splitlines()
     assert header.startswith("ID ")
@@ -23,11 +23,11 @@ def test_each_provider_has_its_times_and_its_origin(run: Run) -> None:
 
 
 def test_a_provider_that_cannot_be_used_stands_there_with_its_problem(
-    run: Run, tmp_path: Path
+    run_here: Run, tmp_path: Path
 ) -> None:
     env = install_provider(tmp_path / "site", "id = 'other'\n\ndef find_kernels(self):\n    ...")
 
-    result = run("provider", "list", "-o", "json", **env)
+    result = run_here("provider", "list", "-o", "json", **env)
 
     told = {item["id"]: item for item in json.loads(result.stdout)["providers"]}
     broken = told["oblong"]
@@ -38,8 +38,8 @@ def test_a_provider_that_cannot_be_used_stands_there_with_its_problem(
     assert "its id is 'other'" in result.stderr
 
 
-def test_an_unknown_command_of_the_group_names_the_one_that_may_be_meant(run: Run) -> None:
-    result = run("provider", "lst")
+def test_an_unknown_command_of_the_group_names_the_one_that_may_be_meant(run_here: Run) -> None:
+    result = run_here("provider", "lst")
 
     assert "There is no command 'lst'; did you mean 'list'?" in result.stderr
     assert result.returncode == 2

@@ -188,7 +188,7 @@ def test_what_there_is_is_written_when_the_run_is_ended(
     ],
 )
 def test_a_notebook_that_cannot_be_run_stays_as_it_is(
-    run: Run,
+    run_here: Run,
     tmp_path: Path,
     content: str | None,
     arguments: tuple[str, ...],
@@ -199,17 +199,17 @@ def test_a_notebook_that_cannot_be_run_stays_as_it_is(
     if content is not None:
         path.write_text(content, encoding="utf-8")
     before = path.read_bytes()
-    result = run("run", "in.ipynb", *arguments)
+    result = run_here("run", "in.ipynb", *arguments)
 
     assert told in result.stderr
     assert (result.returncode, result.stdout, path.read_bytes()) == (status, "", before)
 
 
-def test_a_notebook_that_is_read_only_is_not_replaced(run: Run, tmp_path: Path) -> None:
+def test_a_notebook_that_is_read_only_is_not_replaced(run_here: Run, tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "in.ipynb", cell("1"))
     path.chmod(0o444)
     before = path.read_bytes()
-    result = run("run", "python3", "in.ipynb")
+    result = run_here("run", "python3", "in.ipynb")
 
     assert "in.ipynb cannot be written: it is read-only" in result.stderr
     assert (result.returncode, path.read_bytes()) == (2, before)

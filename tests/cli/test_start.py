@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -15,6 +15,7 @@ import pytest
 
 from kernel_mgmt.messages import MessageFactory
 from kernel_mgmt.records import ProcessIdentity
+from tests.conftest import left_behind
 
 from .conftest import Terminal
 from .kernels import Kernels
@@ -26,9 +27,13 @@ RUNS = r"The kernel (\S+) runs\. Connect to it by"
 
 
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernels]:
     """A runtime directory of these tests."""
-    return Kernels(tmp_path_factory.mktemp("kernels"))
+    kernels = Kernels(tmp_path_factory.mktemp("kernels"))
+    yield kernels
+    kernels.run("prune")
+
+    assert left_behind(kernels.runtime_dir) == []
 
 
 def shown(child: pexpect.spawn[str], pattern: str) -> str:
