@@ -76,7 +76,7 @@ class AsyncMultiKernelManager(KernelCollection[AsyncKernelManager]):
             self._go_on(kernel_id, start)
         else:
             await start()
-            self._kernels[kernel_id] = manager
+            self._keep(kernel_id, manager)
         self._culler.start()
         return kernel_id
 

@@ -61,7 +61,7 @@ class MultiKernelManager(KernelCollection[KernelManager]):
         try:
             self._check_wanted(kernel_id, manager)
             manager.start_kernel(**arguments)
-            self._kernels[kernel_id] = manager
+            self._keep(kernel_id, manager)
         finally:
             self._starting.pop(kernel_id, None)
         if self.cull_idle_timeout > 0:

@@ -264,6 +264,13 @@ class KernelCollection(Generic[Manager]):
             manager.ready.set_exception(error)
             raise error
 
+    def _keep(self, kernel_id: str, manager: Manager) -> None:
+        """List a kernel that is ready, unless somebody has ended it in the meantime."""
+        self._kernels[kernel_id] = manager
+        if manager in self._unwanted:
+            self._kernels.pop(kernel_id, None)
+            raise KernelStateError(kernel_id, "start", "stopping")
+
     def _managers(self) -> dict[str, Manager]:
         return dict(self._kernels)
 

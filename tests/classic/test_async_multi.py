@@ -16,7 +16,13 @@ import anyio
 import pytest
 import zmq
 
-from kernel_mgmt import DuplicateKernelError, KernelFinder, KernelLaunchError, NoSuchKernelError
+from kernel_mgmt import (
+    DuplicateKernelError,
+    KernelFinder,
+    KernelLaunchError,
+    KernelStateError,
+    NoSuchKernelError,
+)
 from kernel_mgmt.classic import (
     AsyncKernelManager,
     AsyncMultiKernelManager,
@@ -537,6 +543,24 @@ async def test_culling_goes_on_when_a_kernel_cannot_be_ended(make: Make) -> None
     await until_culled(kernels, idle)
 
     assert kernels.list_kernel_ids() == [stubborn]
+
+
+class Unwanted(AsyncKernelManager):
+    """Is shut down by somebody else in the very step in which its kernel is ready."""
+
+    async def start_kernel(self, **keywords: Any) -> None:
+        await super().start_kernel(**keywords)
+        assert isinstance(self.parent, AsyncMultiKernelManager)
+        await self.parent.shutdown_kernel(self.kernel_id or "")
+
+
+async def test_a_kernel_that_is_ended_as_it_becomes_ready_is_not_listed(make: Make) -> None:
+    kernels = make(kernel_manager_class=Unwanted)
+
+    with pytest.raises(KernelStateError):
+        await kernels.start_kernel()
+
+    assert kernels.list_kernel_ids() == []
 
 
 async def test_culling_holds_nothing_of_a_manager_that_nobody_holds(runtime_dir: Path) -> None:
