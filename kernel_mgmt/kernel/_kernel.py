@@ -264,7 +264,9 @@ class Kernel:
 
         :raises RuntimeError: if no event loop runs, or the kernel is used in another one
         """
-        self._under_way()
+        under_way = next((each for each in self._operations if not each.done), None)
+        # A thread that is refused must not have changed anything.
+        (self._lives if under_way is None else under_way).check()
 
     # What can be done with it
 

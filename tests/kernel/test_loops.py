@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import warnings
 from weakref import ref
 
@@ -36,6 +38,24 @@ def test_the_next_event_loop_takes_over_a_kernel(anyio_backend: str) -> None:
     stage = anyio.run(restart_and_end, backend=anyio_backend)
 
     assert replies == ["ok", "ok"]
+    assert stage == "shutdown"
+
+
+def test_a_later_event_loop_watches_a_kernel_that_it_takes_over(anyio_backend: str) -> None:
+    provider = LivesProvider()
+    kernel = Kernel("lives/ipc", finder=provider.finder, autorestart=True)
+
+    async def take_over() -> str:
+        kernel.take_over()
+        os.kill(provider.managers[0].pid, signal.SIGKILL)
+        with anyio.fail_after(30):
+            await kernel.wait_for("restarting")
+            await kernel.wait_for("idle")
+            return (await kernel.shutdown()).stage
+
+    anyio.run(kernel.start, backend=anyio_backend)
+    stage = anyio.run(take_over, backend=anyio_backend)
+
     assert stage == "shutdown"
 
 
