@@ -219,8 +219,10 @@ def _choices(what: str, name: str, known: Sequence[str]) -> str:
         return f"; no {what} were found"
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    # What a provider has is compared without its id, which they all begin with.
+    known_of = {each.rpartition("/")[2]: each for each in reversed(known)}
+    close = get_close_matches(name.rpartition("/")[2], known_of, n=1)
+    hint = f"; did you mean {known_of[close[0]]!r}?" if close else ""
     shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
     return f"{hint} (known {what}: {shown})"
 

@@ -166,6 +166,12 @@ async def test_an_unknown_kernel_is_an_error_that_names_what_is_near(
     assert raised.value.known == ("a/rounded", "a/square")
 
 
+def test_a_name_is_compared_without_what_all_have_in_common() -> None:
+    error = NoSuchKernelError("spec/bash", ["spec/ir", "spec/python3"])
+
+    assert "did you mean" not in str(error)
+
+
 @every_way
 @pytest.mark.parametrize("name", ["", "a/"])
 async def test_an_empty_name_is_no_kernel_type(
