@@ -75,7 +75,7 @@ def behind_what_is_cut_short(frames: list[Buffer]) -> list[Buffer]:
 
 def is_small(frames: Sequence[Buffer]) -> bool:
     """Whether a message that was received costs less than the wake for it."""
-    return bool(frames) and all(isinstance(frame, bytes) for frame in frames)
+    return memoryview not in map(type, frames)
 
 
 def _receive_rest(socket: zmq.Socket[bytes], frames: list[Buffer]) -> None:

@@ -260,17 +260,20 @@ class ZMQTransport(TransportABC):
         if socket.closed:
             return None
         until = perf_counter() + _MOST_TIME
-        frames: list[Buffer] = []
+        small = False
         try:
             for _ in range(_MOST_MESSAGES):
                 frames = self._receive(socket)
                 self._take(channel, frames)
+                small = is_small(frames)
+                # Large ones are let go before the next are taken.
+                del frames
                 if socket.closed:  # by what was received
                     return None
                 if perf_counter() > until:
                     break
         except zmq.Again:
-            gathers = self._gathers and channel == "iopub" and is_small(frames)
+            gathers = self._gathers and channel == "iopub" and small
             return _GATHER if gathers else None
         return 0
 
