@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from kernel_mgmt.client._interactive import write_text
 from kernel_mgmt.client._lenient import content_of, lines_of, object_of, text_of
 
 if TYPE_CHECKING:
@@ -151,13 +152,8 @@ def _plain_if_need_be(text: str, stream: TextIO | None) -> str:
 
 
 def _write(text: str, stream: TextIO | None) -> None:
-    if stream is None:  # it was closed when the command began
-        return
-    try:
-        stream.write(text)
-    except UnicodeEncodeError:  # what the terminal does not have, or a lone surrogate
-        stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
-    stream.flush()
+    if stream is not None:  # else it was closed when the command began
+        write_text(text, stream)
 
 
 def _taking_back(text: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._client import KernelClient
     from ._request import Request
 
-__all__ = ("OutputHook", "StdinHook", "ask", "interact", "print_output")
+__all__ = ("OutputHook", "StdinHook", "ask", "interact", "print_output", "write_text")
 
 OutputHook: TypeAlias = Callable[["Message"], object]
 StdinHook: TypeAlias = Callable[["Message"], "str | Awaitable[str | None] | None"]
@@ -35,18 +35,19 @@ def print_output(message: Message) -> None:
     match message.msg_type:
         case "stream":
             stream = sys.stderr if content.get("name") == "stderr" else sys.stdout
-            _write(text_of(content.get("text")), stream)
+            write_text(text_of(content.get("text")), stream)
         case "display_data" | "execute_result":
             text = text_of(object_of(content.get("data")).get("text/plain"))
-            _write(f"{text}\n", sys.stdout)
+            write_text(f"{text}\n", sys.stdout)
         case "error":
             lines = lines_of(content.get("traceback"))
-            _write("\n".join(lines) + "\n", sys.stderr)
+            write_text("\n".join(lines) + "\n", sys.stderr)
         case _:
             pass
 
 
-def _write(text: str, stream: TextIO) -> None:
+def write_text(text: str, stream: TextIO) -> None:
+    """Write to a terminal what its encoding may not have."""
     try:
         stream.write(text)
     except UnicodeEncodeError:  # what the terminal does not have, or a lone surrogate

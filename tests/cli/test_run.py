@@ -277,7 +277,7 @@ def test_bash_is_interrupted_by_ctrl_c(terminal: Terminal, bash_path: str) -> No
     assert child.exitstatus == 130
 
 
-@pytest.mark.skipif(shutil.which("R") is None, reason="elsewhere: R is not installed")
+@pytest.mark.skipif(shutil.which("R") is None, reason="R is not installed")
 def test_r_shows_its_own_error_and_no_other(run: Run) -> None:
     result = run("run", "ir", "-c", 'cat("hi\\n"); stop("bad")')
 
