@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pexpect
 import pytest
@@ -87,18 +87,28 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     opened: list[pexpect.spawn[str]] = []
 
     def open_terminal(*arguments: str, **env: str) -> pexpect.spawn[str]:
-        child: pexpect.spawn[str] = pexpect.spawn(
-            str(PROGRAM),
-            list(arguments),
-            timeout=60,
-            encoding="utf-8",
-            dimensions=(40, 120),
-            cwd=str(tmp_path),
-            env={**os.environ, "TERM": "xterm-256color", **env},
-        )
-        opened.append(child)
-        return child
+        opened.append(at_terminal(arguments, tmp_path, env))
+        return opened[-1]
 
     yield open_terminal
     for child in opened:
         child.close(force=True)
+
+
+def at_terminal(
+    arguments: Sequence[str], directory: Path, env: Mapping[str, str], *, columns: int = 120
+) -> pexpect.spawn[str]:
+    """Run ``kernel-mgmt`` in a directory, with more environment variables, at a terminal of its own."""
+    child: pexpect.spawn[str] = pexpect.spawn(
+        str(PROGRAM),
+        list(arguments),
+        timeout=60,
+        encoding="utf-8",
+        dimensions=(40, columns),
+        cwd=str(directory),
+        env={**os.environ, "TERM": "xterm-256color", **env},
+    )
+    # By default it has a moment to end, though it has ended; the types do not tell of that.
+    process: Any = child
+    process.ptyproc.delayafterclose = 0.0
+    return child
