@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+# Type checkers take it for true; to load typing for it is most of the time that this module takes.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._version import __version__
     from .abc import KernelLauncherABC, KernelManagerABC, KernelProviderBase
@@ -118,6 +117,8 @@ _MODULE_OF = {
 
 # Discovery alone must load neither anyio nor zmq, so each name comes when it is asked for (PEP 562).
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     try:
         module = _MODULE_OF[name]
     except KeyError:

@@ -7,7 +7,11 @@ called. What they share is in the modules with an underscore.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+
+# What is loaded before the command begins can be interrupted with a traceback.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ("main",)
 

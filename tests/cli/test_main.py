@@ -187,6 +187,18 @@ def test_ctrl_c_while_modules_load_ends_it_without_a_traceback(
     assert (result.returncode, result.stdout, result.stderr.strip()) == (130, "", "")
 
 
+def test_next_to_nothing_is_loaded_before_ctrl_c_is_minded() -> None:
+    code = (
+        "import sys; b = {*sys.modules}; import kernel_mgmt.cli; print(*sorted({*sys.modules} - b))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert result.stdout.split() == ["__future__", "kernel_mgmt", "kernel_mgmt.cli"]
+
+
 def test_a_missing_extra_is_told_with_the_line_that_installs_it() -> None:
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=False
