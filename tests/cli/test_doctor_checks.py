@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,35 @@ async def test_a_shutdown_that_is_not_obeyed_is_found(
     assert finding.seen.endswith(f"s after a shutdown_request; {seen}")
 
 
+@pytest.mark.parametrize(
+    ("ask", "result", "seen"),
+    [
+        ("print no question", "note", "code that asks for input goes on without (status ok), and"),
+        ("sleep 60", "note", "code that asks for input waits for ever, and nobody is asked"),
+        ("password ?", "ok", "asks for input and takes it; where nobody can be asked, the status"),
+    ],
+)
+async def test_what_becomes_of_code_that_asks_is_told(
+    ask: str, result: str, seen: str, tmp_path: Path
+) -> None:
+    subject = with_code(make_subject(tmp_path, patience=SHORT), ask=ask)
+
+    finding = await find("stdin", subject)
+
+    assert (finding.result, finding.seen[: len(seen)]) == (result, seen)
+
+
+async def test_code_that_is_not_busy_tells_nothing_of_interrupts(tmp_path: Path) -> None:
+    subject = with_code(make_subject(tmp_path), busy="raise TypeError no console")
+
+    finding = await find("interrupt", subject)
+
+    assert finding.result == "note"
+    assert finding.seen.startswith(
+        "SIGINT cannot be tried (code that should be busy has the status"
+    )
+
+
 async def test_child_processes_are_counted(tmp_path: Path) -> None:
     finding = await find("shutdown", make_subject(tmp_path, "--leave-child"))
 
@@ -292,8 +322,7 @@ async def test_a_check_that_hangs_is_given_up_and_hides_no_other(tmp_path: Path)
     assert found["look"] == note("looked")
 
 
-def with_code(subject: Subject, *, error: str = "", result: str = "") -> Subject:
+def with_code(subject: Subject, **code: str) -> Subject:
     """The same, where checks run other code."""
-    from dataclasses import replace
-
-    return replace(subject, code=Snippets(busy="", error=error, result=result, large=""))
+    nothing = dict.fromkeys(("busy", "error", "result", "ask", "large"), "")
+    return replace(subject, code=Snippets(**{**nothing, **code}))

@@ -80,6 +80,7 @@ R = Language(
         "iopub-welcome": ("note", "sends no iopub_welcome; kernel_mgmt asks for kernel_info .*"),
         "kernel-info": ("note", "lacks supported_features; kernel_mgmt needs none of it"),
         "results": ("note", r"the result comes as display_data; Request\.outputs\(\) .*"),
+        "stdin": ("note", "asks for input though it is told that nobody can be asked; .*"),
         "signature": ("note", r"ends \(exit code 1\) when a message has a wrong signature; .*"),
     },
 )

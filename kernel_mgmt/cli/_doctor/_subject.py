@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from kernel_mgmt.cli._terminal import printable
 from kernel_mgmt.client import KernelClient
 from kernel_mgmt.start import launch_and_connect
 from kernel_mgmt.types import LaunchOptions
@@ -53,11 +54,11 @@ class RunningKernel:
         return self.client.connection_info["transport"]
 
     def written(self) -> list[str]:
-        """The lines that it has written to its stdout and stderr, if it has a log."""
+        """The lines that it has written to its stdout and stderr, if it has a log, without colours."""
         path = self.manager.describe().get("log_file")
         try:
             with open(path or "", encoding="utf-8", errors="replace") as log:
-                return [line.strip() for line in log if line.strip()]
+                return [printable(line.strip()) for line in log if line.strip()]
         except OSError:
             return []
 

@@ -1,4 +1,4 @@
-"""One check for each oddity that kernels are known to have, in the order of their numbers."""
+"""One check for each oddity that kernels are known to have, in the order in which they are told."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from . import (
     _shutdown,
     _signature,
     _stderr,
+    _stdin,
     _welcome,
 )
 
@@ -55,6 +56,7 @@ CHECKS = (
     Check("requests", _requests.check),
     Check("errors", _errors.check),
     Check("results", _results.check),
+    Check("stdin", _stdin.check, starts_own=True),
     Check("signature", _signature.check, starts_own=True),
     Check("empty-key", _empty_key.check, starts_own=True),
     Check("shutdown", _shutdown.check, starts_own=True),

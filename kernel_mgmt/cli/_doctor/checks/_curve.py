@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from kernel_mgmt.types import ConnectionInfo
 
 _ATTEMPTS = 3
+_WHO_REACHES_IT = {
+    "ipc": "; over ipc nobody else reaches it",
+    "tcp": "; other users of the machine can read over tcp what it publishes",
+}
 _LIST_IT = '"metadata": {"supported_encryption": ["curve"]}'
 
 
@@ -46,7 +50,7 @@ async def check(subject: Subject, kernel: RunningKernel) -> Finding:
         case _:
             return note(
                 "does not encrypt when it is given keys for CURVE",
-                "kernel_mgmt gives it none; over ipc nobody else reaches it",
+                f"kernel_mgmt gives it none{_WHO_REACHES_IT.get(kernel.transport, '')}",
             )
 
 

@@ -28,7 +28,7 @@ async def check(subject: Subject, kernel: RunningKernel) -> Finding:
         elif not await _runs_in_parallel(own, snippets, subject.patience):
             false.append("kernel subshells, and what runs in one waits for the main shell")
     if false:
-        return note(f"claims {'; '.join(false)}", "do without them in this kernel")
+        return note(f"claims {'; '.join(false)}", "do without, in this kernel")
     return ok(f"has what it claims: {', '.join(claimed)}")
 
 

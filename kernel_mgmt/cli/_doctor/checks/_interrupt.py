@@ -10,10 +10,13 @@ import anyio
 from kernel_mgmt.cli._doctor._findings import Finding, note, ok, problem
 from kernel_mgmt.cli._doctor._subject import RunningKernel, Subject, output_within, reply_within
 from kernel_mgmt.exceptions import KernelDiedError, KernelLaunchError
+from kernel_mgmt.messages import Message
 
 _Mode: TypeAlias = Literal["signal", "message"]
 _NAMES: dict[_Mode, str] = {"signal": "SIGINT", "message": "an interrupt_request"}
-_INTERRUPTS = "interrupts"
+_INTERRUPTS, _UNTRIED = "interrupts", "cannot be tried"
+# How long code that is busy is seen to be so before it is interrupted (seconds).
+_A_MOMENT = 0.1
 
 
 async def check(subject: Subject, kernel: RunningKernel) -> Finding:
@@ -25,13 +28,15 @@ async def check(subject: Subject, kernel: RunningKernel) -> Finding:
         try:
             effects[mode] = await _effect(subject, mode)
         except KernelLaunchError as error:
-            effects[mode] = f"cannot be tried ({error.reason})"
+            effects[mode] = f"{_UNTRIED} ({error.reason})"
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(try_out, "signal")
         tasks.start_soon(try_out, "message")
     modes: tuple[_Mode, ...] = ("signal", "message")
     seen = ", ".join(f"{_NAMES[mode]} {effects[mode]}" for mode in modes)
+    if any(effect.startswith(_UNTRIED) for effect in effects.values()):
+        return note(seen, "run some code in it: its installation may be incomplete")
     works: list[str] = [mode for mode in modes if effects[mode].startswith(_INTERRUPTS)]
     return _judge(
         seen, works, kernel.manager.interrupt_mode, subject.attributes.get("interrupt_mode")
@@ -45,6 +50,10 @@ async def _effect(subject: Subject, mode: _Mode) -> str:
         try:
             request = own.client.execute(subject.snippets.busy)
             await output_within(request, subject.patience)
+            if (early := await reply_within(request, _A_MOMENT)) is not None:
+                return (
+                    f"{_UNTRIED} (code that should be busy has the status {_status(early)} at once)"
+                )
             sent = None
             if mode == "signal":
                 await own.manager.signal(SIGINT)
@@ -52,11 +61,15 @@ async def _effect(subject: Subject, mode: _Mode) -> str:
                 sent = own.client.interrupt_request()
             reply = await reply_within(request, subject.patience)
             if reply is not None:
-                return f"{_INTERRUPTS} (status {reply.content.get('status', 'missing')})"
+                return f"{_INTERRUPTS} (status {_status(reply)})"
             answered = sent is not None and await reply_within(sent, 0.1) is not None
         except KernelDiedError as error:
             return f"ends it ({error.exit_status})"
     return "is answered and has no effect" if answered else "has no effect"
+
+
+def _status(reply: Message) -> object:
+    return reply.content.get("status", "missing")
 
 
 def _judge(seen: str, works: list[str], used: str, told: str | None) -> Finding:

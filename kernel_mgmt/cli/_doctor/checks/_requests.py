@@ -26,9 +26,12 @@ async def check(subject: Subject, kernel: RunningKernel) -> Finding:
     replies = await _replies(requests, subject.patience)
     odd = [f"no answer to {name}_request" for name, reply in replies.items() if reply is None]
     for name, reply in replies.items():
-        status: object = None if reply is None else reply.content.get("status", "none")
-        if status is not None and status not in _USUAL.get(name, ("ok", "error")):
-            odd.append(f"the status of {name}_reply is {status}")
+        if reply is None:
+            continue
+        if "status" not in reply.content:
+            odd.append(f"{name}_reply has no status")
+        elif reply.content["status"] not in _USUAL.get(name, ("ok", "error")):
+            odd.append(f"the status of {name}_reply is {reply.content['status']}")
     if not await _survives_the_unknown(kernel, subject.patience):
         return problem("answers nothing after a request of an unknown type")
     if odd:

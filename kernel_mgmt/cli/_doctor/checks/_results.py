@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import anyio
 
 from kernel_mgmt.cli._doctor._findings import Finding, note, ok, problem
+from kernel_mgmt.cli._doctor._shown import shown_text
 from kernel_mgmt.cli._doctor._subject import RunningKernel, Subject
-from kernel_mgmt.messages import Message
 
 _RESULT = "42"
 
@@ -18,7 +16,7 @@ async def check(subject: Subject, kernel: RunningKernel) -> Finding:
         return note(f"no code here with a result in {subject.attributes.get('language')!r}")
     request = kernel.client.execute(subject.snippets.result, idle_timeout=subject.patience)
     with anyio.fail_after(2 * subject.patience):
-        texts = [(message.msg_type, _text(message)) async for message in request]
+        texts = [(message.msg_type, shown_text(message)) async for message in request]
     shown = [(msg_type, text) for msg_type, text in texts if _RESULT in text]
     if not shown:
         return problem("the result is not published")
@@ -29,13 +27,3 @@ async def check(subject: Subject, kernel: RunningKernel) -> Finding:
     if odd:
         return note(f"the result {', '.join(odd)}", "Request.outputs() has it all the same")
     return ok("the result is an execute_result")
-
-
-def _text(message: Message) -> str:
-    if message.msg_type not in ("execute_result", "display_data", "stream"):
-        return ""
-    content = message.content
-    if message.msg_type == "stream":
-        return str(content.get("text", ""))
-    data: object = content.get("data")
-    return str(cast("dict[str, Any]", data).get("text/plain")) if isinstance(data, dict) else ""

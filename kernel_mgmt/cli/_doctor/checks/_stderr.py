@@ -23,8 +23,8 @@ async def check(subject: Subject, kernel: RunningKernel) -> Finding:
         return ok("writes nothing as it starts")
     how, lines = next(iter(noisy.items()))
     first = lines[0] if len(lines[0]) <= _LONGEST else f"{lines[0][:_LONGEST]}…"
-    more = f" (and {len(lines) - 1} lines more)" if len(lines) > 1 else ""
+    more = f" (and more: {len(lines)} lines)" if len(lines) > 1 else ""
     return note(
         f"writes as it starts over {how}: {first}{more}",
-        "kernel_mgmt keeps them in the log, apart from all results",
+        "kernel_mgmt keeps that in the log, apart from all results",
     )
