@@ -10,7 +10,7 @@ from secrets import randbelow, token_urlsafe
 from kernel_mgmt.exceptions import KernelLaunchError, LaunchOptionError
 from kernel_mgmt.types import ConnectionInfo
 
-from ._connection_file import PORT_NAMES
+from ._connection_file import PORT_NAMES, ports_of
 from ._files import remove_files
 from ._launcher import SubprocessLauncher
 
@@ -33,22 +33,34 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
     """
 
     transport = "ipc"
+    _socket_dir: str | None
     socket_path_limit = MAXIMUM_SOCKET_PATH
 
     def make_ports(self) -> dict[str, int]:
         """Make the directory of the sockets, and return the numbers that end their names.
 
-        They are others than those of the launch before. What is to be used again is made again.
+        They are others than those of the launch before. What is to be used again is made again;
+        no directory is made for sockets that somebody else has a place for.
         """
+        given = self.options.connection_info
+        if given is not None and not _is_ours(given.get("ip", "")):
+            self._socket_dir = None
+            self._check_free(given)
+            return dict(zip(PORT_NAMES, ports_of(given), strict=True))
         self._socket_dir = self._make_socket_dir()
         self._undo.callback(remove_files, [self._socket_dir])
         return dict(zip(PORT_NAMES, _next_ports(), strict=True))
 
     def files_to_cleanup(self, connection_file: str, connection_info: ConnectionInfo) -> list[str]:
-        """Return the connection file and the directory of the sockets."""
-        return [*super().files_to_cleanup(connection_file, connection_info), self._socket_dir]
+        """Return the connection file and the directory of the sockets, or else the sockets."""
+        files = super().files_to_cleanup(connection_file, connection_info)
+        if self._socket_dir is None:
+            # What else is in a directory that we have not made is not ours.
+            return [*files, *_socket_paths(connection_info)]
+        return [*files, self._socket_dir]
 
     def _address(self) -> str:
+        assert self._socket_dir is not None
         return _socket_prefix(self._socket_dir)
 
     def _check(self) -> None:
@@ -56,10 +68,17 @@ class SubprocessIPCKernelLauncher(SubprocessLauncher):
         if self.ip is not None:
             raise LaunchOptionError("ip", f"{type(self).__name__} makes up the path of its sockets")
         given = self.options.connection_info
-        if given is not None and not _is_ours(given.get("ip", "")):
-            # All that is in the directory will be removed.
-            reason = f"its sockets are in no directory that {type(self).__name__} has made"
+        if given is None:
+            return
+        longest = max(_socket_paths(given), key=len)
+        if len(os.fsencode(longest)) > self.socket_path_limit:
+            reason = f"the path {longest!r} is too long for a socket of this kernel"
             raise LaunchOptionError("connection_info", reason)
+
+    def _check_free(self, connection_info: ConnectionInfo) -> None:
+        for path in _socket_paths(connection_info):
+            if os.path.lexists(path):
+                raise KernelLaunchError(f"There is something at {path!r}", argv=self.kernel_cmd)
 
     def _make_socket_dir(self) -> str:
         given = self.options.connection_info
@@ -94,6 +113,10 @@ def _is_ours(prefix: str) -> bool:
     directory = os.path.dirname(prefix)
     name = os.path.basename(directory)
     return prefix == _socket_prefix(directory) and name.startswith(_PREFIX)
+
+
+def _socket_paths(connection_info: ConnectionInfo) -> list[str]:
+    return [f"{connection_info.get('ip', '')}-{port}" for port in ports_of(connection_info)]
 
 
 def _socket_prefix(directory: str) -> str:

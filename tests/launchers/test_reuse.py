@@ -32,22 +32,35 @@ Launcher: TypeAlias = type[SubprocessKernelLauncher] | type[SubprocessIPCKernelL
 Launch: TypeAlias = Callable[..., Awaitable[tuple[ConnectionInfo, KernelManager]]]
 
 FAKE = fake_kernel_argv()
+PLACE = {"transport": "ipc", "key": "a", **{name: n for n, name in enumerate(PORT_NAMES, 1)}}
 
 
 @pytest.fixture
 async def launch(launcher_class: Launcher, runtime_dir: Path) -> AsyncIterator[Launch]:
     """A function that launches a fake kernel."""
     async with AsyncExitStack() as stack:
+        yield launching_in(stack, launcher_class, runtime_dir)
 
-        async def launch(**options: Any) -> tuple[ConnectionInfo, KernelManager]:
-            connection_info, manager = await launcher_class(
-                FAKE, options=LaunchOptions(**options), runtime_dir=runtime_dir
-            ).launch()
-            stack.push_async_callback(manager.cleanup)
-            stack.push_async_callback(manager.kill)
-            return connection_info, manager
 
-        yield launch
+@pytest.fixture
+async def launch_ipc(runtime_dir: Path) -> AsyncIterator[Launch]:
+    """A function that launches a fake kernel which is reached through sockets in the file system."""
+    async with AsyncExitStack() as stack:
+        yield launching_in(stack, SubprocessIPCKernelLauncher, runtime_dir)
+
+
+def launching_in(stack: AsyncExitStack, launcher_class: Launcher, runtime_dir: Path) -> Launch:
+    """Return a function that launches a fake kernel, which the stack ends."""
+
+    async def launch(**options: Any) -> tuple[ConnectionInfo, KernelManager]:
+        connection_info, manager = await launcher_class(
+            FAKE, options=LaunchOptions(**options), runtime_dir=runtime_dir
+        ).launch()
+        stack.push_async_callback(manager.cleanup)
+        stack.push_async_callback(manager.kill)
+        return connection_info, manager
+
+    return launch
 
 
 async def end(manager: KernelManager) -> None:
@@ -129,19 +142,33 @@ async def test_connection_info_that_does_not_fit_is_refused(launch: Launch) -> N
             await launch(connection_info={**connection_info, **change}, **options)
 
 
-@pytest.mark.parametrize("ip", ["/tmp/k", "/tmp/ipc-a/x", "ipc-a", "/tmp/other/k"])
-async def test_sockets_are_put_into_no_directory_that_is_somebody_elses(
-    ip: str, runtime_dir: Path
+async def test_sockets_have_the_place_that_somebody_else_has_for_them(
+    launch_ipc: Launch, tmp_path: Path
 ) -> None:
-    _, manager = launched = await SubprocessIPCKernelLauncher(
-        FAKE, runtime_dir=runtime_dir
-    ).launch()
+    (tmp_path / "theirs").write_text("")
+    place = {**PLACE, "ip": str(tmp_path / "k")}
+    connection_info, manager = await launch_ipc(connection_info=place)
+    async with KernelClient(connection_info, manager) as client:
+        await client.wait_for_ready(30)
+    sockets = {path.name for path in tmp_path.glob("k-*")}
     await end(manager)
-    connection_info: Any = {**launched[0], "ip": ip}
-    options = LaunchOptions(connection_info=connection_info)
 
-    with pytest.raises(LaunchOptionError, match="in no directory that"):
-        await SubprocessIPCKernelLauncher(FAKE, options=options, runtime_dir=runtime_dir).launch()
+    assert sockets == {"k-1", "k-2", "k-3", "k-4", "k-5"}
+    assert not list(tmp_path.glob("k-*"))
+    assert (tmp_path / "theirs").exists()
+
+
+async def test_sockets_take_the_place_of_nothing(launch_ipc: Launch, tmp_path: Path) -> None:
+    (tmp_path / "k-3").write_text("theirs")
+    with pytest.raises(KernelLaunchError, match="There is something at"):
+        await launch_ipc(connection_info={**PLACE, "ip": str(tmp_path / "k")})
+
+    assert (tmp_path / "k-3").read_text() == "theirs"
+
+
+async def test_a_place_with_too_long_a_path_is_refused(launch_ipc: Launch, tmp_path: Path) -> None:
+    with pytest.raises(LaunchOptionError, match="too long for a socket"):
+        await launch_ipc(connection_info={**PLACE, "ip": str(tmp_path / ("k" * 100))})
 
 
 async def test_a_port_that_was_lost_meanwhile_is_told(runtime_dir: Path) -> None:
