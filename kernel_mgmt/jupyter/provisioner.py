@@ -10,19 +10,24 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import anyio
+from jupyter_client.connect import port_names
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Unicode
 
 from kernel_mgmt.client import KernelClient
 from kernel_mgmt.discovery import KernelFinder
-from kernel_mgmt.exceptions import KernelManagementError
+from kernel_mgmt.exceptions import KernelLaunchError, KernelManagementError
 from kernel_mgmt.records import KernelRecord
+from kernel_mgmt.restarter._watch import wait_for_the_end
 from kernel_mgmt.types import LaunchOptions
 
 from ._export import stands_for
+from ._in_hand import finder_of
+from ._place import place_of
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC
@@ -32,16 +37,24 @@ __all__ = ("KernelProvisioner",)
 
 logger = logging.getLogger(__name__)
 
-_PORTS = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
+# How often to look whether a kernel runs that cannot be waited for (seconds).
+_TIME_TO_DEAD = 3.0
 # How long a kernel may take to answer that it was interrupted (seconds).
 _INTERRUPT_MOST = 5.0
 
 
-class KernelProvisioner(KernelProvisionerBase):
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A manager of ours that removes files at the end of its kernel, whatever ends the program."""
+
+    def add_files(self, paths: list[str]) -> None: ...
+
+
+class KernelProvisioner(LocalProvisioner):
     """Launches the kernel type that a kernelspec names, or is named by, and holds its process.
 
     Where the kernel listens is chosen by our launcher, and kept when it is restarted, so that open
-    connections survive.
+    connections survive. Programs which ask that look for jupyter_client's own class.
     """
 
     kernel_type = Unicode(
@@ -68,12 +81,26 @@ class KernelProvisioner(KernelProvisionerBase):
             return 0
         return None if await self._manager.is_alive() else _code_of(self._manager.exit_status)
 
+    @property
+    def exit_status(self) -> ExitStatus | None:
+        """How the kernel ended; ``None`` while it runs, or if that is not known."""
+        return None if self._manager is None else self._manager.exit_status
+
+    @property
+    def has_port_conflict(self) -> bool:
+        """Whether the kernel has ended because a port was taken, as far as its output tells."""
+        return bool(getattr(self._manager, "port_conflict", False))
+
+    async def ended(self) -> None:
+        """Wait until the kernel has ended; its exit code can still be waited for."""
+        if self._manager is not None:
+            await wait_for_the_end(self._manager, _TIME_TO_DEAD, anyio.sleep)
+
     async def wait(self) -> int | None:
         """Wait until the kernel has ended, and return its exit code."""
         if self._manager is None:
             return 0
-        while await self._manager.wait():
-            pass
+        await self.ended()
         self._exit_code = _code_of(self._manager.exit_status)
         return self._exit_code
 
@@ -103,19 +130,23 @@ class KernelProvisioner(KernelProvisionerBase):
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Fill in the environment; the argv is the provider's business."""
-        kwargs = await super().pre_launch(**kwargs)
+        kwargs = await KernelProvisionerBase.pre_launch(self, **kwargs)
         return {**kwargs, "cmd": list(self.kernel_spec.argv)}
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Launch the kernel through its provider, and return the connection info."""
-        if self._finder is None:
-            self._finder = KernelFinder.from_entrypoints()
         self._cwd = kwargs.get("cwd")
         params: LaunchParams | None = kwargs.get("launch_params")
-        options = self._options(kwargs)
-        connection_info, manager = await self._finder.launch(
-            self._type_name(), self._cwd, params, options=options
-        )
+        kernel_type, finder = self._kernel_type_and_finder()
+        try:
+            connection_info, manager = await finder.launch(
+                kernel_type, self._cwd, params, options=self._options(kwargs)
+            )
+        except KernelLaunchError as error:
+            # What jupyter_client's callers know: a program that is not there, above all.
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from error
+            raise
         self._manager, self._exit_code = manager, None
         self.connection_info = cast(Any, {**connection_info, "key": _key(connection_info)})
         self._load_into_parent()
@@ -123,7 +154,7 @@ class KernelProvisioner(KernelProvisionerBase):
 
     async def get_provisioner_info(self) -> dict[str, Any]:
         """Return what another process needs to take hold of the kernel."""
-        info: dict[str, Any] = await super().get_provisioner_info()
+        info: dict[str, Any] = await KernelProvisionerBase.get_provisioner_info(self)
         if self._manager is not None:
             info["record"] = self._manager.describe()
         return info
@@ -141,41 +172,55 @@ class KernelProvisioner(KernelProvisionerBase):
             self._finder = KernelFinder.from_entrypoints()
             self._manager = await self._finder.reattach(record)
 
-    def resolve_path(self, path: str) -> str | None:
+    def resolve_path(self, path_str: str) -> str | None:
         """Return a path as the kernel sees it."""
-        expanded = os.path.expanduser(path)
+        expanded = os.path.expanduser(path_str)
         if os.path.isabs(expanded):
             return expanded
         return os.path.abspath(os.path.join(self._cwd or os.getcwd(), expanded))
 
-    def _type_name(self) -> str:
-        if self.kernel_type:
-            return self.kernel_type
-        exported = stands_for(self.kernel_spec.metadata)
+    def _kernel_type_and_finder(self) -> tuple[str, KernelFinder]:
+        kernel_type = self.kernel_type or stands_for(self.kernel_spec.metadata)
+        if kernel_type:
+            if self._finder is None:
+                self._finder = KernelFinder.from_entrypoints()
+            return kernel_type, self._finder
+        # Found by whatever lists kernelspecs for the program, which may be none of ours.
         manager: Any = self.parent
-        return exported or f"spec/{manager.kernel_name}"
+        name: str = manager.kernel_name or "kernel"
+        return f"spec/{name}", finder_of(self.kernel_spec, name)
 
     def _options(self, kwargs: Mapping[str, Any]) -> LaunchOptions:
         manager: Any = self.parent
+        is_free = manager.transport == "tcp" and not getattr(manager, "settles_transport", False)
         return LaunchOptions(
             env=kwargs.get("env", {}),
             extra_arguments=kwargs.get("extra_arguments", ()),
-            transport="ipc" if manager.transport == "ipc" else "auto",
+            transport="auto" if is_free else manager.transport,
             encryption=getattr(manager, "transport_encryption", "disabled"),
             kernel_id=manager.kernel_id,
-            connection_info=_connection_of(manager),
+            connection_info=place_of(manager, self._cwd),
             restart=self._manager is not None,
         )
 
     def _load_into_parent(self) -> None:
         # jupyter_client does it only where it finds no connection file, and our launcher writes one.
         manager: Any = self.parent
-        if not all(getattr(manager, port) for port in _PORTS):
+        if manager._random_port_names is None:
             # So that `newports` has an effect, of which it thinks over tcp alone.
-            manager._random_port_names = list(_PORTS)
-        for port in _PORTS:
-            setattr(manager, port, 0)
+            manager._random_port_names = [name for name in port_names if not getattr(manager, name)]
+        for name in port_names:
+            setattr(manager, name, 0)
         manager.load_connection_info(self.connection_info)
+        self._share_connection_file(manager)
+
+    def _share_connection_file(self, manager: Any) -> None:
+        """Have one connection file, or else have that of jupyter_client removed like ours."""
+        assert self._manager is not None
+        if not manager.connection_file:
+            manager.connection_file = self._manager.describe().get("connection_file", "")
+        elif isinstance(self._manager, KeepsFiles):
+            self._manager.add_files([os.path.abspath(manager.connection_file)])
 
     async def _interrupt(self, manager: KernelManagerABC) -> None:
         if manager.interrupt_mode == "signal":
@@ -188,14 +233,6 @@ class KernelProvisioner(KernelProvisionerBase):
             except KernelManagementError as error:
                 # Its callers know no error here; what the kernel does goes on.
                 logger.warning("%s", error)
-
-
-def _connection_of(manager: Any) -> ConnectionInfo | None:
-    """Where the kernel is to listen, if jupyter_client has settled it."""
-    if not all(getattr(manager, port) for port in _PORTS):
-        return None
-    info = manager.get_connection_info()
-    return cast("ConnectionInfo", {**info, "key": info["key"].decode()})
 
 
 def _key(connection_info: ConnectionInfo) -> bytes:

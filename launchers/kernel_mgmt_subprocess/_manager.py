@@ -106,6 +106,16 @@ class KernelManager(KernelManagerABC):
         tail = self.exit_status.tail.lower() if self.exit_status is not None else ""
         return any(sign in tail for sign in _SIGNS_OF_A_PORT_CONFLICT)
 
+    def add_files(self, paths: Iterable[str]) -> None:
+        """Have :meth:`cleanup` remove more files, and the guardian if this process is gone.
+
+        :param paths: absolute ones
+        """
+        added = [path for path in paths if path not in self._files]
+        self._files += added
+        if self._guard is not None:
+            self._guard.remove_files_at_end(added)
+
     async def is_alive(self) -> bool:
         return not self._process.has_ended()
 

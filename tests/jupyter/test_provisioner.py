@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 from kernel_mgmt import NoSuchKernelError
+from kernel_mgmt.jupyter._place import free_ports
 from kernel_mgmt.jupyter.provisioner import KernelProvisioner
+from kernel_mgmt.testing import fake_kernel_argv
 
 from .conftest import MakeSpec, Start, outputs_of
 
@@ -83,8 +88,6 @@ def test_an_exported_kernelspec_starts_what_it_stands_for(
 
 
 def test_a_shutdown_leaves_no_connection_file(start: Start) -> None:
-    from pathlib import Path
-
     manager, _ = start("python3")
     connection_file = Path(manager.connection_file)
     assert connection_file.exists()
@@ -139,3 +142,47 @@ def test_a_path_is_resolved_as_the_kernel_sees_it(start: Start) -> None:
     outputs = outputs_of(client, "import os; print(os.path.abspath('x'))")
 
     assert manager.resolve_path("x") == outputs[-1]["content"]["text"].strip()
+
+
+def test_a_kernelspec_that_only_the_program_knows_is_launched(tmp_path: Path) -> None:
+    spec = {"argv": fake_kernel_argv(), "display_name": "Hidden", "language": "none"}
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    manager = KernelManager(
+        kernel_name="hidden", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(tmp_path)])
+    )
+    manager.start_kernel()
+    alive = manager.is_alive()
+    manager.shutdown_kernel(now=True)
+
+    assert alive
+
+
+def test_the_settings_of_the_program_name_the_place(make_spec: MakeSpec, tmp_path: Path) -> None:
+    make_spec("fake", argv=fake_kernel_argv())
+    manager = KernelManager(kernel_name="fake", transport="ipc", ip=str(tmp_path / "k"))
+    manager.start_kernel()
+    place = (manager.transport, manager.ip)
+    manager.shutdown_kernel(now=True)
+
+    assert place == ("ipc", str(tmp_path / "k"))
+
+
+def test_one_port_can_be_set(make_spec: MakeSpec) -> None:
+    make_spec("fake", argv=fake_kernel_argv())
+    [port] = free_ports("127.0.0.1", 1)
+    manager = KernelManager(kernel_name="fake", hb_port=port)
+    manager.start_kernel()
+    ports = manager.ports
+    manager.shutdown_kernel(now=True)
+
+    assert manager.hb_port == port
+    assert len(set(ports)) == 5
+    assert 0 not in ports
+
+
+def test_a_program_that_is_not_there_is_an_error_that_programs_know(make_spec: MakeSpec) -> None:
+    make_spec("absent", argv=["no-such-program"])
+
+    with pytest.raises(FileNotFoundError):
+        KernelManager(kernel_name="absent").start_kernel()

@@ -325,6 +325,17 @@ async def test_cleanup_of_a_running_kernel_lets_it_run(launch: Launch, runtime_d
     assert manager.exit_status == ExitStatus(signal=signal.SIGKILL)
 
 
+async def test_cleanup_removes_what_was_added(launch: Launch, tmp_path: Path) -> None:
+    manager = await launch(SLEEP)
+    added = tmp_path / "added"
+    added.write_text("")
+    manager.add_files([str(added)])
+    await manager.kill()
+    await manager.cleanup()
+
+    assert not added.exists()
+
+
 def test_a_manager_that_is_dropped_while_its_kernel_runs_warns(runtime_dir: Path) -> None:
     drop = """
 print(manager.kernel_id)
