@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_client.kernelspec import KernelSpecManager as JupyterKernelSpecManager
+
+from kernel_mgmt.discovery import KernelFinder
+from kernel_mgmt.exceptions import NoSuchKernelError, UnknownProviderError
 
 from ._listing import Listing
 
@@ -38,13 +41,26 @@ class KernelSpecManager(JupyterKernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Return one kernel, as a kernelspec.
 
+        :param kernel_name: the name, or that of a kernel type, such as ``"env/project"``
         :raises jupyter_client.kernelspec.NoSuchKernel: if there is none
         """
+        if "/" in kernel_name:
+            return self._get_kernel_type(kernel_name)
         if self._find_spec_directory(kernel_name.lower()) is None:
             listed = self._listing.kernels().get(kernel_name.lower())
             if listed is not None:
                 return self._as_kernel_spec(*listed)
         return super().get_kernel_spec(kernel_name)
+
+    def _get_kernel_type(self, kernel_type: str) -> KernelSpec:
+        provider_id, _, name = kernel_type.partition("/")
+        if provider_id == "spec":
+            return super().get_kernel_spec(name)
+        try:
+            attributes = KernelFinder.from_entrypoints().get(kernel_type)
+        except (NoSuchKernelError, UnknownProviderError) as error:
+            raise NoSuchKernel(kernel_type) from error
+        return self._as_kernel_spec(kernel_type, attributes)
 
     def _as_kernel_spec(self, kernel_type: str, attributes: KernelAttributes) -> KernelSpec:
         config = {"kernel_type": kernel_type}
