@@ -149,6 +149,7 @@ def test_each_package_is_typed(name: str) -> None:
         "kernel_mgmt.client",
         "kernel_mgmt.discovery",
         "kernel_mgmt.exceptions",
+        "kernel_mgmt.jupyter",
         "kernel_mgmt.kernel",
         "kernel_mgmt.records",
         "kernel_mgmt.restarter",

@@ -148,6 +148,8 @@ class KernelProvisioner(LocalProvisioner):
                 raise error.__cause__ from error
             raise
         self._manager, self._exit_code = manager, None
+        # It leads a session of its own, if it is a process of this machine.
+        self.pid = self.pgid = getattr(manager, "pid", None)
         self.connection_info = cast(Any, {**connection_info, "key": _key(connection_info)})
         self._load_into_parent()
         return self.connection_info

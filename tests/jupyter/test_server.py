@@ -7,7 +7,8 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -39,7 +40,16 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    root = tmp_path_factory.mktemp("server")
+    with running_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@contextmanager
+def running_server(root: Path, *settings: str) -> Generator[Server]:
+    """Run a server which lists what ours does.
+
+    :param settings: further ones, as on the command line
+    """
     env = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(root / "config"),
@@ -54,6 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "--no-browser",
         "--allow-root",
         f"--notebook-dir={root}",
+        *settings,
     ]
     argv = [sys.executable, "-m", "jupyter_server", *arguments]
     with subprocess.Popen(argv, env=env, cwd=root, stderr=subprocess.PIPE, text=True) as process:
