@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from getpass import getpass
 from inspect import isawaitable
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from ._client import KernelClient
     from ._request import Request
 
-__all__ = ("OutputHook", "StdinHook", "ask", "interact", "print_output", "write_text")
+__all__ = (
+    "OutputHook",
+    "StdinHook",
+    "ask",
+    "ask_at_terminal",
+    "interact",
+    "print_output",
+    "write_text",
+)
 
 OutputHook: TypeAlias = Callable[["Message"], object]
 StdinHook: TypeAlias = Callable[["Message"], "str | Awaitable[str | None] | None"]
@@ -57,7 +65,11 @@ def write_text(text: str, stream: TextIO) -> None:
 
 def ask(message: Message) -> str:
     """Ask at the terminal what the kernel wants to know."""
-    content = content_of(message)
+    return ask_at_terminal(content_of(message))
+
+
+def ask_at_terminal(content: Mapping[str, object]) -> str:
+    """Ask at the terminal what an ``input_request`` with this content wants to know."""
     prompt = text_of(content.get("prompt"))
     try:
         return getpass(prompt) if content.get("password") else input(prompt)

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._clients import AsyncKernelClient, BlockingKernelClient
     from ._ioloop import AsyncIOLoopKernelManager, IOLoopKernelManager
     from ._managers import AsyncKernelManager, KernelManager
     from ._multi import AsyncMultiKernelManager, MultiKernelManager
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = (
     "AsyncIOLoopKernelManager",
+    "AsyncKernelClient",
     "AsyncKernelManager",
     "AsyncMultiKernelManager",
+    "BlockingKernelClient",
     "IOLoopKernelManager",
     "KernelManager",
     "MultiKernelManager",
@@ -33,8 +36,10 @@ __all__ = (
 
 _MODULE_OF = {
     "AsyncIOLoopKernelManager": "_ioloop",
+    "AsyncKernelClient": "_clients",
     "AsyncKernelManager": "_managers",
     "AsyncMultiKernelManager": "_multi",
+    "BlockingKernelClient": "_clients",
     "IOLoopKernelManager": "_ioloop",
     "KernelManager": "_managers",
     "MultiKernelManager": "_multi",
