@@ -37,10 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :return: the exit status, which is that of the kernel
     """
-    options = _parser().parse_args(arguments)
+    options, extra_arguments = _parser().parse_known_args(arguments)
     connection_info = read_connection_file(options.connection_file)
+    launch = LaunchOptions(connection_info=connection_info, extra_arguments=extra_arguments)
     try:
-        status = anyio.run(_stand_in, options.kernel_type, connection_info)
+        status = anyio.run(_stand_in, options.kernel_type, launch)
     except KernelManagementError as error:
         print(f"{options.kernel_type}: {error}", file=sys.stderr)
         _serve(connection_info, error)
@@ -48,10 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _as_exit_code(status)
 
 
-async def _stand_in(kernel_type: str, connection_info: ConnectionInfo) -> ExitStatus | None:
+async def _stand_in(kernel_type: str, options: LaunchOptions) -> ExitStatus | None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         finder = KernelFinder.from_entrypoints()
-        options = LaunchOptions(connection_info=connection_info)
         connection_info, manager = await finder.launch(kernel_type, options=options)
         if manager is None:
             raise KernelLaunchError(f"The provider of {kernel_type!r} returned no manager")
@@ -113,7 +113,10 @@ def _as_exit_code(status: ExitStatus | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m kernel_mgmt.jupyter.stand_in")
+    # Others follow that are meant for the kernel, and might look like ours.
+    parser = argparse.ArgumentParser(
+        prog="python -m kernel_mgmt.jupyter.stand_in", add_help=False, allow_abbrev=False
+    )
     parser.add_argument("kernel_type", help="such as env/project")
     parser.add_argument("-f", "--connection-file", required=True, help="where it is to listen")
     return parser

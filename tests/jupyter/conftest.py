@@ -39,13 +39,13 @@ def make_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSpec:
 
 
 @pytest.fixture
-def stand_in(make_spec: MakeSpec) -> Callable[[str], str]:
+def stand_in(make_spec: MakeSpec) -> Callable[..., str]:
     """Writes the kernelspec ``stand-in`` for a kernel type, and returns its name."""
 
-    def write(kernel_type: str) -> str:
+    def write(kernel_type: str, *arguments: str) -> str:
         module = "kernel_mgmt.jupyter.stand_in"
         argv = [sys.executable, "-m", module, kernel_type, "-f", "{connection_file}"]
-        make_spec("stand-in", argv=argv)
+        make_spec("stand-in", argv=[*argv, *arguments])
         return "stand-in"
 
     return write

@@ -11,7 +11,7 @@ from tests.conftest import processes_with
 
 from .conftest import MakeSpec, Start, outputs_of
 
-StandIn = Callable[[str], str]
+StandIn = Callable[..., str]
 
 
 def test_the_kernel_is_the_one_of_the_provider(stand_in: StandIn, start: Start) -> None:
@@ -33,6 +33,15 @@ def test_an_interrupt_reaches_the_kernel(stand_in: StandIn, start: Start) -> Non
     reply = client.get_shell_msg(timeout=60)
 
     assert reply["content"]["ename"] == "KeyboardInterrupt"
+
+
+def test_arguments_that_are_not_its_own_go_to_the_kernel(stand_in: StandIn, start: Start) -> None:
+    name = stand_in("pyimport/kernel", "script.py", "--conn=no abbreviation")
+    _, client = start(name)
+
+    outputs = outputs_of(client, "import psutil; print(psutil.Process().cmdline()[-2:])")
+
+    assert outputs[-1]["content"]["text"] == "['script.py', '--conn=no abbreviation']\n"
 
 
 def test_a_restart_keeps_the_connection(stand_in: StandIn, start: Start) -> None:
