@@ -69,6 +69,7 @@ class KernelProvisioner(LocalProvisioner):
         self._manager: KernelManagerABC | None = None
         self._exit_code: int | None = None
         self._cwd: str | None = None
+        self._kept_ports: list[str] = []
 
     @property
     def has_process(self) -> bool:
@@ -79,7 +80,11 @@ class KernelProvisioner(LocalProvisioner):
         """Return ``None`` while the kernel runs, and else its exit code."""
         if self._manager is None:
             return 0
-        return None if await self._manager.is_alive() else _code_of(self._manager.exit_status)
+        if await self._manager.is_alive():
+            return None
+        if not getattr(self.parent, "shutting_down", True) and not self.has_port_conflict:
+            self._keep_ports()
+        return _code_of(self._manager.exit_status)
 
     @property
     def exit_status(self) -> ExitStatus | None:
@@ -208,6 +213,8 @@ class KernelProvisioner(LocalProvisioner):
     def _load_into_parent(self) -> None:
         # jupyter_client does it only where it finds no connection file, and our launcher writes one.
         manager: Any = self.parent
+        if self._kept_ports:
+            manager._random_port_names, self._kept_ports = self._kept_ports, []
         if manager._random_port_names is None:
             # So that `newports` has an effect, of which it thinks over tcp alone.
             manager._random_port_names = [name for name in port_names if not getattr(manager, name)]
@@ -223,6 +230,13 @@ class KernelProvisioner(LocalProvisioner):
             manager.connection_file = self._manager.describe().get("connection_file", "")
         elif isinstance(self._manager, KeepsFiles):
             self._manager.add_files([os.path.abspath(manager.connection_file)])
+
+    def _keep_ports(self) -> None:
+        # A kernel that dies soon after its start is restarted with new ports, in case that they were
+        # taken. Where they were not, open connections would wait for answers for good.
+        manager: Any = self.parent
+        if manager._random_port_names:
+            self._kept_ports, manager._random_port_names = manager._random_port_names, []
 
     async def _interrupt(self, manager: KernelManagerABC) -> None:
         if manager.interrupt_mode == "signal":

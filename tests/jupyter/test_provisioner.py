@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -63,6 +64,24 @@ def test_new_ports_are_new(start: Start) -> None:
 
     manager.restart_kernel(newports=True)
 
+    assert manager.get_connection_info() != before
+
+
+def test_a_kernel_that_has_died_keeps_its_ports_though_the_restarter_asks_for_new_ones(
+    start: Start,
+) -> None:
+    manager, client = start("python3")
+    before = manager.get_connection_info()
+    client.execute("import os; os._exit(1)")
+    while manager.is_alive():
+        sleep(0.01)
+
+    manager.restart_kernel(now=True, newports=True)
+    client.wait_for_ready(timeout=60)
+    after_its_death = manager.get_connection_info()
+    manager.restart_kernel(newports=True)
+
+    assert after_its_death == before
     assert manager.get_connection_info() != before
 
 
