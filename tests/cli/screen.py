@@ -102,9 +102,16 @@ class Screen:
 @contextmanager
 def console(*arguments: str, cwd: Path, **env: str) -> Generator[Screen]:
     """Run ``kernel-mgmt console`` in a terminal, which is closed in the end."""
+    with terminal(PROGRAM, "console", *arguments, cwd=cwd, **env) as screen:
+        yield screen
+
+
+@contextmanager
+def terminal(program: Path, *arguments: str, cwd: Path, **env: str) -> Generator[Screen]:
+    """Run a program in a terminal, which is closed in the end."""
     child: pexpect.spawn[str] = pexpect.spawn(
-        str(PROGRAM),
-        ["console", *arguments],
+        str(program),
+        list(arguments),
         timeout=PATIENCE,
         encoding="utf-8",
         codec_errors="replace",

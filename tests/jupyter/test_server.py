@@ -3,94 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import subprocess
-import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from time import monotonic, sleep
-from typing import Any
-from urllib.error import URLError
-from urllib.request import Request, urlopen
+from collections.abc import Iterator
 
 import pytest
 
-TOKEN = secrets.token_hex(16)
+from .place import Place
+from .server import Server, run_server
+from .websocket import V1, WebSocket, channels
 
-
-class Server:
-    """A server on the loopback device, and what its REST API says."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def ask(self, path: str, content: object = None, method: str | None = None) -> bytes:
-        data = None if content is None else json.dumps(content).encode()
-        headers = {"Authorization": f"token {TOKEN}"}
-        request = Request(self.url + path, data, headers, method=method)
-        with urlopen(request, timeout=60) as response:
-            body: bytes = response.read()
-            return body
-
-    def get(self, path: str) -> Any:
-        return json.loads(self.ask(path))
+# Otherwise it looks every three seconds whether a kernel has died.
+QUICK = "--KernelRestarter.time_to_dead=0.2"
+PRINT_ID = "import os; print(os.environ['KERNEL_MGMT_KERNEL_ID'])"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server")) as server:
+    place = Place(tmp_path_factory.mktemp("server"))
+    with run_server(place, QUICK, JUPYTER_DEFAULT_PROVISIONER_NAME="kernel-mgmt") as server:
         yield server
 
-
-@contextmanager
-def running_server(root: Path, *settings: str) -> Generator[Server]:
-    """Run a server which lists what ours does.
-
-    :param settings: further ones, as on the command line
-    """
-    env = {
-        **os.environ,
-        "JUPYTER_CONFIG_DIR": str(root / "config"),
-        "JUPYTER_RUNTIME_DIR": str(root),
-        "JUPYTER_TOKEN": TOKEN,
-    }
-    program = Path(sys.executable).with_name("kernel-mgmt")
-    subprocess.run([program, "jupyter", "enable"], env=env, check=True, capture_output=True)
-    arguments = [
-        "--ip=127.0.0.1",
-        "--port=0",
-        "--no-browser",
-        "--allow-root",
-        f"--notebook-dir={root}",
-        *settings,
-    ]
-    argv = [sys.executable, "-m", "jupyter_server", *arguments]
-    with subprocess.Popen(argv, env=env, cwd=root, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr is not None
-            lines = iter(process.stderr)
-            line = next(line for line in lines if "http://127.0.0.1:" in line)
-            port = line.partition("http://127.0.0.1:")[2].partition("/")[0]
-            server = Server(f"http://127.0.0.1:{port}")
-            wait_until_it_answers(server)
-            yield server
-        finally:
-            process.terminate()
-            process.communicate(timeout=60)
-
-
-def wait_until_it_answers(server: Server) -> None:
-    until = monotonic() + 60
-    while True:
-        try:
-            server.get("/api/status")
-        except URLError:  # it tells its address before it listens there
-            assert monotonic() < until
-            sleep(0.05)
-        else:
-            return
+    assert place.left_behind() == []
 
 
 def test_it_lists_the_kernel_types_of_all_providers(server: Server) -> None:
@@ -113,3 +45,39 @@ def test_it_starts_and_ends_a_kernel_of_a_provider(server: Server) -> None:
 
     assert running == [kernel["id"]]
     assert server.get("/api/kernels") == []
+
+
+@pytest.mark.parametrize(("name", "framing"), [("pyimport.kernel", V1), ("python3", None)])
+def test_a_websocket_stays_with_its_kernel_through_all_that_befalls_it(
+    server: Server, name: str, framing: str | None
+) -> None:
+    kernel_id = json.loads(server.ask("/api/kernels", {"name": name}))["id"]
+    with channels(server, kernel_id, V1 if framing else None) as websocket:
+        assert websocket.printed(PRINT_ID).strip() == kernel_id
+        assert answer_to_a_question(websocket) == "forty-two\n"
+        assert name_of_error_when_interrupted(server, kernel_id, websocket) == "KeyboardInterrupt"
+
+        websocket.printed("before = 1; print(before)")
+        server.ask(f"/api/kernels/{kernel_id}/restart", {})
+        websocket.wait_until_it_is_heard()
+        assert websocket.printed("print('before' in globals())") == "False\n"
+
+        websocket.execute("import os; os._exit(1)")
+        websocket.wait_for_state("restarting")
+        websocket.wait_until_it_is_heard()
+        assert websocket.printed(PRINT_ID).strip() == kernel_id
+    server.ask(f"/api/kernels/{kernel_id}", method="DELETE")
+
+
+def answer_to_a_question(websocket: WebSocket) -> str:
+    request_id = websocket.execute("print(input('What? '))")
+    assert websocket.receive("input_request", request_id)["content"]["prompt"] == "What? "
+    websocket.send("stdin", "input_reply", {"value": "forty-two"})
+    return str(websocket.receive("stream", request_id)["content"]["text"])
+
+
+def name_of_error_when_interrupted(server: Server, kernel_id: str, websocket: WebSocket) -> str:
+    request_id = websocket.execute("import time; print('busy', flush=True)\ntime.sleep(600)")
+    websocket.receive("stream", request_id)
+    server.ask(f"/api/kernels/{kernel_id}/interrupt", {})
+    return str(websocket.receive("execute_reply", request_id)["content"]["ename"])

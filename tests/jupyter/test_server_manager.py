@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
-from uuid import uuid4
+from collections.abc import Iterator
 
-import anyio
 import pytest
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from .test_server import TOKEN, Server, running_server
-
-pytestmark = pytest.mark.anyio
+from .place import Place
+from .server import Server, run_server
+from .websocket import WebSocket, channels
 
 OUR_CLASS = "kernel_mgmt.jupyter.ServerKernelManager"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run the tests on asyncio alone, for the sake of the websocket."""
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    root = tmp_path_factory.mktemp("server")
+    place = Place(tmp_path_factory.mktemp("server"))
     setting = f"--AsyncMappingKernelManager.kernel_manager_class={OUR_CLASS}"
-    with running_server(root, setting) as server:
+    with run_server(place, setting) as server:
         yield server
-    assert list(root.glob("kernel-*")) == []
+
+    assert place.left_behind() == []
 
 
 @pytest.fixture(scope="module")
@@ -46,131 +34,46 @@ def kernel_id(server: Server) -> Iterator[str]:
     server.ask(f"/api/kernels/{kernel_id}", method="DELETE")
 
 
-class Page:
-    """What a page does with a kernel, by its websocket."""
-
-    def __init__(self, server: Server, kernel_id: str, socket: WebSocketClientConnection) -> None:
-        self._server = server
-        self._path = f"/api/kernels/{kernel_id}"
-        self._socket = socket
-
-    async def result_of(self, code: str) -> str:
-        """What the kernel publishes as the result or the error of some code."""
-        asked = await self.send(code)
-        result = ""
-        while True:
-            message = await self.next_message()
-            content = message["content"]
-            if message["msg_type"] == "execute_result":
-                result = content["data"]["text/plain"]
-            elif message["msg_type"] == "error":
-                result = content["ename"]
-            elif is_idle_after(asked, message):
-                return result
-
-    async def send(self, code: str) -> str:
-        """Have the kernel execute some code, and return the id of the message."""
-        content: dict[str, object] = {"code": code, "silent": False, "allow_stdin": False}
-        return await self._request("execute_request", content)
-
-    async def hears_the_kernel(self) -> None:
-        """Ask the kernel until it is heard, as pages do when it was started again.
-
-        What it says before the server's sockets are connected again, nobody hears.
-        """
-        heard = False
-        with anyio.fail_after(60):
-            while not heard:
-                asked = await self._request("kernel_info_request", {})
-                with anyio.move_on_after(1):
-                    while not heard:
-                        heard = is_idle_after(asked, await self.next_message())
-
-    async def _request(self, msg_type: str, content: dict[str, object]) -> str:
-        header = {"msg_id": uuid4().hex, "msg_type": msg_type, "version": "5.3"}
-        request = {
-            "header": {**header, "username": "", "session": "page"},
-            "parent_header": {},
-            "metadata": {},
-            "content": content,
-            "channel": "shell",
-        }
-        await self._socket.write_message(json.dumps(request))
-        return header["msg_id"]
-
-    async def next_message(self) -> dict[str, Any]:
-        with anyio.fail_after(60):
-            text = await self._socket.read_message()
-        assert text is not None, "the server has closed the websocket"
-        message: dict[str, Any] = json.loads(text)
-        return message
-
-    async def has_state(self, state: str) -> None:
-        """Wait until the kernel, or the server in its place, tells a state."""
-        while (await self.next_message())["content"].get("execution_state") != state:
-            pass
-
-    async def ask(self, action: str) -> None:
-        """Ask the server for something over REST."""
-        await asyncio.to_thread(self._server.ask, f"{self._path}/{action}", {})
-
-
-def is_idle_after(asked: str, message: dict[str, Any]) -> bool:
-    """Whether a message tells that a request has been worked off."""
-    state = message["content"].get("execution_state")
-    return state == "idle" and message["parent_header"].get("msg_id") == asked
-
-
 @pytest.fixture
-async def page(server: Server, kernel_id: str) -> AsyncIterator[Page]:
-    async with opened(server, kernel_id) as page:
-        yield page
+def websocket(server: Server, kernel_id: str) -> Iterator[WebSocket]:
+    with channels(server, kernel_id, None) as websocket:
+        yield websocket
 
 
-@asynccontextmanager
-async def opened(server: Server, kernel_id: str) -> AsyncGenerator[Page]:
-    url = f"{server.url.replace('http', 'ws')}/api/kernels/{kernel_id}/channels"
-    request = HTTPRequest(url, headers={"Authorization": f"token {TOKEN}"})
-    socket = await websocket_connect(request)
-    try:
-        yield Page(server, kernel_id, socket)
-    finally:
-        socket.close()
-        # Until it is closed from both sides.
-        while await socket.read_message() is not None:
-            pass
+def test_a_page_executes_code_in_a_kernel_that_ours_has_launched(
+    websocket: WebSocket, kernel_id: str
+) -> None:
+    code = "import os; print(6 * 7, os.environ['KERNEL_MGMT_KERNEL_ID'])"
+
+    assert websocket.printed(code) == f"42 {kernel_id}\n"
 
 
-async def test_a_page_executes_code(page: Page) -> None:
-    assert await page.result_of("6 * 7") == "42"
+def test_a_page_interrupts_the_kernel(server: Server, websocket: WebSocket, kernel_id: str) -> None:
+    code = "import time; print('begun', flush=True); time.sleep(600)"
+    request_id = websocket.execute(code)
+    websocket.receive("stream", request_id)
+    server.ask(f"/api/kernels/{kernel_id}/interrupt", {})
+
+    assert websocket.receive("error", request_id)["content"]["ename"] == "KeyboardInterrupt"
 
 
-async def test_a_page_interrupts_the_kernel(page: Page) -> None:
-    await page.send("import time; print('begun', flush=True); time.sleep(600)")
-    while (await page.next_message())["msg_type"] != "stream":
-        pass
-    await page.ask("interrupt")
+def test_a_page_goes_on_after_a_restart(
+    server: Server, websocket: WebSocket, kernel_id: str
+) -> None:
+    websocket.printed("x = 1; print(x)")
+    server.ask(f"/api/kernels/{kernel_id}/restart", {})
+    websocket.wait_until_it_is_heard()
 
-    while (message := await page.next_message())["msg_type"] != "error":
-        pass
-    assert message["content"]["ename"] == "KeyboardInterrupt"
-
-
-async def test_a_page_goes_on_after_a_restart(page: Page) -> None:
-    await page.result_of("x = 1")
-    await page.ask("restart")
-    await page.hears_the_kernel()
-
-    assert await page.result_of("x") == "NameError"
+    assert websocket.printed("print('x' in globals())") == "False\n"
 
 
-async def test_a_page_goes_on_after_a_crash(page: Page) -> None:
-    pid = int(await page.result_of("import os; os.getpid()"))
+def test_a_page_goes_on_after_a_crash(websocket: WebSocket) -> None:
+    pid = int(websocket.printed("import os; print(os.getpid())"))
     os.kill(pid, signal.SIGKILL)
-    await page.has_state("restarting")
-    await page.hears_the_kernel()
+    websocket.wait_for_state("restarting")
+    websocket.wait_until_it_is_heard()
 
-    assert int(await page.result_of("import os; os.getpid()")) != pid
+    assert int(websocket.printed("import os; print(os.getpid())")) != pid
 
 
 def test_a_kernel_type_of_a_provider_starts_and_ends(server: Server) -> None:
