@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import zmq
 
 from kernel_mgmt.messages import Message, MessageFactory
 from kernel_mgmt.wire import Signer, WireError
+
+from ._bind import bind, prepare
 
 if TYPE_CHECKING:
     from kernel_mgmt.types import Channel, ConnectionInfo, JSONDict
@@ -60,7 +62,7 @@ class ErrorKernel:
         self._asked_to_end = False
         self._context = zmq.Context()
         self._sockets = {
-            channel: _bind(self._context, channel, kind, connection_info)
+            channel: _bound(self._context, channel, kind, connection_info)
             for channel, kind in _SOCKET_TYPES.items()
         }
 
@@ -156,16 +158,10 @@ def _reply_to(msg_type: str) -> str:
     return msg_type.removesuffix("_request") + "_reply"
 
 
-def _bind(
+def _bound(
     context: zmq.Context[zmq.Socket[bytes]], channel: Channel, kind: int, info: ConnectionInfo
 ) -> zmq.Socket[bytes]:
     socket = context.socket(kind)
-    if secret := info.get("curve_secretkey"):
-        socket.curve_server = True
-        socket.curve_publickey = info.get("curve_publickey", "").encode()
-        socket.curve_secretkey = secret.encode()
-    transport, ip = info.get("transport", "tcp"), info.get("ip", "127.0.0.1")
-    separator = "-" if transport == "ipc" else ":"
-    port = cast("dict[str, Any]", info)[f"{channel}_port"]
-    socket.bind(f"{transport}://{ip}{separator}{port}")
+    prepare(socket, info)
+    bind(socket, channel, info)
     return socket
