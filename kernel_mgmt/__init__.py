@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from .discovery import KernelFinder
     from .exceptions import (
         ClientClosedError,
+        ConnectionLostError,
+        CredentialsRefusedError,
         DuplicateKernelError,
         InterruptUnsupportedError,
         KernelDiedError,
+        KernelGoneError,
         KernelLaunchError,
         KernelManagementError,
         KernelSpecError,
@@ -50,6 +53,8 @@ __all__ = (
     "BlockingKernelClient",
     "ClientClosedError",
     "ConnectionInfo",
+    "ConnectionLostError",
+    "CredentialsRefusedError",
     "DuplicateKernelError",
     "ExitStatus",
     "InterruptUnsupportedError",
@@ -58,6 +63,7 @@ __all__ = (
     "KernelClient",
     "KernelDiedError",
     "KernelFinder",
+    "KernelGoneError",
     "KernelLaunchError",
     "KernelLauncherABC",
     "KernelManagementError",
@@ -100,7 +106,8 @@ _MODULE_OF = {
         "client": "BlockingKernelClient KernelClient Request",
         "connection_files": "find_connection_file",
         "discovery": "KernelFinder",
-        "exceptions": "ClientClosedError DuplicateKernelError InterruptUnsupportedError KernelDiedError "
+        "exceptions": "ClientClosedError ConnectionLostError CredentialsRefusedError "
+        "DuplicateKernelError InterruptUnsupportedError KernelDiedError KernelGoneError "
         "KernelLaunchError KernelManagementError KernelSpecError KernelStateError "
         "LaunchOptionError LaunchParameterError NoSuchKernelError "
         "OutputOverflowError ProviderLoadError ReattachError StartupTimeoutError "

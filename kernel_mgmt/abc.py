@@ -168,6 +168,23 @@ class KernelManagerABC(ABC):
     async def kernel_ready(self) -> None:
         """Take note that the kernel has answered; a client calls this."""
 
+    def make_transport(
+        self,
+        *,
+        session: str,
+        starting: bool = False,
+        heartbeat: bool = False,
+        allow_unsigned: bool = False,
+    ) -> TransportABC | None:
+        """Make a transport to the kernel, for what the connection info cannot tell.
+
+        A client asks for one before it looks at the connection info. The arguments are those of
+        :func:`kernel_mgmt.transports.make_transport`.
+
+        :return: ``None`` if the connection info tells everything
+        """
+        return None
+
     def describe(self) -> JSONDict:
         """Return what another process needs to take hold of the kernel, as JSON can hold it.
 

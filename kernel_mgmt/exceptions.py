@@ -12,6 +12,9 @@
     ├── KernelLaunchError          (also a RuntimeError)
     │   └── StartupTimeoutError    (also a TimeoutError)
     ├── KernelDiedError
+    │   └── KernelGoneError
+    ├── CredentialsRefusedError    (also a PermissionError)
+    ├── ConnectionLostError        (also a ConnectionError)
     ├── ReattachError
     ├── KernelStateError           (also a RuntimeError)
     ├── DuplicateKernelError
@@ -32,9 +35,12 @@ if TYPE_CHECKING:
 
 __all__ = (
     "ClientClosedError",
+    "ConnectionLostError",
+    "CredentialsRefusedError",
     "DuplicateKernelError",
     "InterruptUnsupportedError",
     "KernelDiedError",
+    "KernelGoneError",
     "KernelLaunchError",
     "KernelManagementError",
     "KernelSpecError",
@@ -149,6 +155,39 @@ class KernelDiedError(KernelManagementError):
         self.exit_status = exit_status
         how = "how is not known" if exit_status is None else str(exit_status)
         super().__init__(f"The kernel has died ({how}){_last_words(exit_status)}")
+
+
+class KernelGoneError(KernelDiedError):
+    """Raised when the server of a kernel has no such kernel any more."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+        self.args = (f"The kernel at {url} is gone: its server does not know it; launch another",)
+
+
+class CredentialsRefusedError(KernelManagementError, PermissionError):
+    """Raised when a server refuses the credentials that it was given, and none that are newer."""
+
+    def __init__(self, url: str, status: int) -> None:
+        self.url = url
+        self.status = status
+        super().__init__(
+            f"The server refuses the credentials for {url} (HTTP status {status}); "
+            "check the token or password that it is configured with"
+        )
+
+
+class ConnectionLostError(KernelManagementError, ConnectionError):
+    """Raised when the server of a kernel cannot be reached, or could not when it mattered.
+
+    A request that was on its way when the connection broke may have reached the kernel, or not.
+    """
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__(f"The connection to {url} is lost: {reason}")
 
 
 class ReattachError(KernelManagementError):

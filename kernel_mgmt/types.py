@@ -38,6 +38,11 @@ class ConnectionInfo(TypedDict, total=False):
     With the transport ``tcp`` the five ports are TCP ports on ``ip``; with ``ipc`` the socket of a
     channel is the file ``{ip}-{port}``. Where there are CURVE keys (Z85), the kernel is the server
     of that pair, and clients use the same pair for their own.
+
+    With ``websocket`` the kernel is one of a Jupyter Server or gateway, and there are no ports:
+    ``url`` is that of its channels, ``ws(s)://host/base/api/kernels/<id>/channels``, and ``headers``
+    go with it, the credentials among them. ``verify`` is ``False`` to trust any server, or the file
+    or folder of the certificates to trust; ``client_cert`` and ``client_key`` are files, too.
     """
 
     transport: Required[str]
@@ -52,6 +57,11 @@ class ConnectionInfo(TypedDict, total=False):
     kernel_name: str
     curve_publickey: str
     curve_secretkey: str
+    url: str
+    headers: dict[str, str]
+    verify: bool | str
+    client_cert: str
+    client_key: str
 
 
 class LaunchPlan(TypedDict):

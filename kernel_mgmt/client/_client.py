@@ -24,6 +24,7 @@ from ._requests import KernelRequests
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import Buffer, KernelManagerABC, TransportABC
+    from kernel_mgmt.transports import TransportKeywords
     from kernel_mgmt.types import ConnectionInfo, JSONDict
 
     from ._interactive import OutputHook, StdinHook
@@ -507,13 +508,14 @@ class KernelClient(KernelRequests):
     def _make_transport(
         self, connection_info: ConnectionInfo, manager: KernelManagerABC | None
     ) -> TransportABC:
-        return make_transport(
-            connection_info,
-            session=self.session,
-            starting=manager is not None,
-            heartbeat=self._heartbeat is not None,
-            allow_unsigned=self._allow_unsigned,
-        )
+        keywords: TransportKeywords = {
+            "session": self.session,
+            "starting": manager is not None,
+            "heartbeat": self._heartbeat is not None,
+            "allow_unsigned": self._allow_unsigned,
+        }
+        transport = None if manager is None else manager.make_transport(**keywords)
+        return transport or make_transport(connection_info, **keywords)
 
     def _has_ended(self, msg_id: str) -> bool:
         return self._factory.has_made(msg_id) and not self._connection.is_pending(msg_id)
