@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     Buffer: TypeAlias = bytes | bytearray | memoryview
     Received: TypeAlias = Callable[[Channel, Sequence[Buffer]], None]
+    Undelivered: TypeAlias = Callable[[Sequence[Buffer], Callable[[], Exception]], None]
 
 __all__ = ("KernelLauncherABC", "KernelManagerABC", "KernelProviderBase", "TransportABC")
 
@@ -205,9 +206,12 @@ class TransportABC(ABC):
     number of binary buffers. A transport adds and removes what its wire needs besides.
 
     :ivar dropped: how often something came that was no message, or was not signed as it should be
+    :ivar undelivered: set by whoever opens it, if a transport is to tell of a message that was sent
+        and may be lost: called with its parts, and with what makes the error to tell of it
     """
 
     dropped: int = 0
+    undelivered: Undelivered | None = None
 
     @abstractmethod
     def open(
@@ -237,6 +241,9 @@ class TransportABC(ABC):
         What comes after quiet, and what comes on other channels than iopub, is never late; neither is
         what is there when this is called with ``False``.
         """
+
+    def discard(self) -> None:
+        """Send nothing of what still waits to be sent: it was meant for a kernel that is no more."""
 
     @property
     def connected(self) -> bool:

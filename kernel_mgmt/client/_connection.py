@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 # and for so long at most (seconds).
 _QUIET = 0.05
 _QUIET_MOST = 2.0
+# The states of a kernel that has died, as the server tells that had started it.
+_DEATHS = ("restarting", "autorestarting", "dead")
 # So many beats in a row may stay unanswered.
 _BEATS_MISSED = 3
 
@@ -165,7 +167,8 @@ class Connection:
             self._loop.check()
         status = None if self._manager is None else self._manager.exit_status
         self._end(partial(KernelDiedError, status), dead=True)
-        if not self._dead:
+        assert self.failure is not None
+        if isinstance(self.failure(), ClientClosedError):
             raise ClientClosedError
         self._transport = transport
         self._manager = manager
@@ -245,7 +248,8 @@ class Connection:
         self._end(ClientClosedError, dead=False)
 
     def _transport_ended(self) -> None:
-        self._end(self._transport.failure or ClientClosedError, dead=False)
+        failure = self._transport.failure or ClientClosedError
+        self._end(failure, dead=isinstance(failure(), KernelDiedError))
 
     def _end(self, failure: Callable[[], Exception], *, dead: bool) -> None:
         if self.failure is not None:
@@ -262,6 +266,32 @@ class Connection:
         self._tell_watchers()
         self._call_change_handlers()
 
+    def _take_death(self, state: str) -> None:
+        """Fail what is pending when a server tells that it had to start the kernel again, or cannot.
+
+        The kernel that answers next has never seen it.
+        """
+        failure = partial(KernelDiedError, None)
+        if state == "dead":
+            self._end(failure, dead=True)
+            return
+        self._transport.discard()
+        if self._held is not None:
+            self._held.clear()
+        for exchange in tuple(self._pending.values()):
+            self.forget(exchange)
+            exchange.die(failure)
+        self._call_change_handlers()
+
+    def _take_undelivered(self, parts: Sequence[Buffer], failure: Callable[[], Exception]) -> None:
+        exchange = self._pending.get(Message("shell", parts).msg_id)
+        if exchange is None:
+            log.warning("a message to which there is no reply may be lost: %s", failure())
+        else:
+            self.forget(exchange)
+            exchange.fail(failure)
+        self._tell_watchers()
+
     def _transmit(self, channel: Channel, parts: Sequence[Buffer], *, ahead: bool = False) -> None:
         if self._held is None or ahead or channel != "shell":
             self._transport.send(channel, parts)
@@ -270,6 +300,7 @@ class Connection:
 
     def _open_transport(self) -> None:
         self._last_beat = monotonic()
+        self._transport.undelivered = self._take_undelivered
         watch = partial(self._watch, self._transport, self._manager)
         self._transport.open(self._receive, self._transport_ended, watch)
 
@@ -336,6 +367,8 @@ class Connection:
                 exchange.take_published(message)
                 if self.backlog.held > self.backlog.limit:
                     self._overflow()
+            elif not message.parent_id and (state := message.execution_state) in _DEATHS:
+                self._take_death(state)
         elif exchange is not None:
             take = exchange.take_asked if channel == "stdin" else exchange.take_reply
             take(message)
