@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
+from anyio.lowlevel import checkpoint_if_cancelled
 from anyio.streams.tls import TLSStream
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
@@ -92,8 +93,10 @@ class WebSocketLink:
         self._events: list[Event] = [*events]
         self._fragments: list[bytes] = []
         self._is_text = False
-        self._writing = False
+        # It is cancelled by its deadline alone: after half a frame, nothing else could be sent.
+        self._sending = anyio.CancelScope(shield=True)
         self._wake = anyio.Event()
+        self._heard = anyio.Event()
         self._received_at = anyio.current_time()
         self._reason = "it was left"
 
@@ -139,6 +142,7 @@ class WebSocketLink:
                 self._reason = await losing()
                 tasks.cancel_scope.cancel()
 
+            tasks.start_soon(self._end_sending)
             tasks.start_soon(until_lost, partial(self._read, user))
             tasks.start_soon(until_lost, partial(self._write, user))
             tasks.start_soon(until_lost, partial(self._keep_alive, interval, timeout))
@@ -157,7 +161,7 @@ class WebSocketLink:
     async def close(self, user: LinkUser | None = None) -> None:
         """Close; what a user has to send still goes, if it goes at once."""
         try:
-            if user is not None and not self._writing:
+            if user is not None and not self._sending.cancelled_caught:
                 with anyio.move_on_after(_LINGER, shield=True):
                     await self._leave(user)
         finally:
@@ -188,6 +192,7 @@ class WebSocketLink:
             except _BROKEN as error:
                 return _text(error)
             self._received_at = anyio.current_time()
+            self._heard.set()
             self._acknowledge()
             self._protocol.receive_data(data)
             self._events.extend(self._protocol.events_received())
@@ -216,20 +221,29 @@ class WebSocketLink:
 
     async def _write(self, user: LinkUser) -> str:
         while True:
+            await checkpoint_if_cancelled()
             self._wake = anyio.Event()
             data = self._collect(user)
             if not data:
                 await self._wake.wait()
                 continue
-            self._writing = True
             try:
-                await self._stream.send(data)
+                with anyio.CancelScope(shield=True) as self._sending:
+                    await self._stream.send(data)
             except _BROKEN as error:
                 # What the server has sent before it left is still there to be read.
                 await anyio.sleep(_READ_ON)
                 return _text(error)
-            self._writing = False
+            if self._sending.cancelled_caught:
+                return "it was left"
             self._acknowledge()
+
+    async def _end_sending(self) -> None:
+        """Let what is being sent go on for a moment only, however the link is ended."""
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self._sending.deadline = anyio.current_time() + _LINGER
 
     def _acknowledge(self) -> None:
         """Acknowledge at once what comes next, where the system can be told to.
@@ -256,12 +270,13 @@ class WebSocketLink:
     async def _keep_alive(self, interval: float, timeout: float) -> str:
         while True:
             await anyio.sleep_until(self._received_at + interval)
-            now = anyio.current_time()
-            if self._received_at + interval > now:
+            if self._received_at + interval > anyio.current_time():
                 continue
+            self._heard = anyio.Event()
             self.ping(0)
-            await anyio.sleep(timeout)
-            if self._received_at < now:
+            with anyio.move_on_after(timeout) as waiting:
+                await self._heard.wait()
+            if waiting.cancelled_caught:
                 return f"nothing has come for {interval + timeout:g} s"
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from kernel_mgmt import KernelFinder, _portal, run_kernel_blocking
 from kernel_mgmt.classic import AsyncKernelClient, BlockingKernelClient
+from kernel_mgmt.classic._settings import connection_settings
 from kernel_mgmt.testing import fake_kernel_argv
 from kernel_mgmt_pyimport import IPykernelProvider
 from tests.client.conftest import launched
@@ -61,7 +62,10 @@ async def start_client(runtime_dir: Path) -> AsyncIterator[StartFake]:
             owner = await stack.enter_async_context(launched(argv, runtime_dir))
             manager = owner.manager if managed else None
             client = AsyncKernelClient(
-                manager=manager, parent=owner.manager, **owner.connection_info, **keywords
+                manager=manager,
+                parent=owner.manager,
+                **connection_settings(owner.connection_info),
+                **keywords,
             )
             stack.callback(client.stop_channels)
             client.start_channels()
@@ -85,7 +89,9 @@ def start_blocking(runtime_dir: Path) -> Iterator[StartBlocking]:
             running = run_kernel_blocking(name, finder=KernelFinder([provider]))
             owner = stack.enter_context(running)
             manager = owner.manager if managed else None
-            client = BlockingKernelClient(manager=manager, **owner.connection_info)
+            client = BlockingKernelClient(
+                manager=manager, **connection_settings(owner.connection_info)
+            )
             stack.callback(client.stop_channels)
             client.start_channels()
             client.wait_for_ready(30)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +86,7 @@ class Server:
 
 
 @contextmanager
-def running_server(kind: str, home: Path, *arguments: str) -> Iterator[Server]:
+def running_server(kind: str, home: Path, *arguments: str) -> Generator[Server]:
     """A server in a home of its own, on a port that the system has chosen for it.
 
     :param kind: ``"jupyter_server"`` or ``"kernel_gateway"``
