@@ -187,7 +187,7 @@ class ConnectionLostError(KernelManagementError, ConnectionError):
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
         self.reason = reason
-        super().__init__(f"The connection to {url} is lost: {reason}")
+        super().__init__(f"There is no connection to {url}: {reason}")
 
 
 class ReattachError(KernelManagementError):

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
@@ -24,6 +24,7 @@ from websockets.uri import parse_uri
 
 from kernel_mgmt._version import __version__
 
+from ._proxy import connect_tcp
 from ._websocket_frames import V1
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class WebSocketLink:
         :raises UpgradeRefusedError: if the server refuses
         :raises LinkLostError: if there is no connection, or no answer that is understood
         :raises ssl.SSLCertVerificationError: if the server is not to be trusted
+        :raises ValueError: if a header is none
         """
         protocol, request = _protocol(url, headers, offer_v1=offer_v1)
         try:
@@ -302,7 +304,7 @@ def _protocol(
 
 
 async def _connect(uri: WebSocketURI, context: ssl.SSLContext | None) -> ByteStream:
-    stream: ByteStream = await anyio.connect_tcp(uri.host, uri.port)
+    stream = await connect_tcp(uri.host, uri.port, secure=uri.secure)
     if not uri.secure:
         return stream
     try:
@@ -345,4 +347,10 @@ def _text(error: BaseException) -> str:
     """Say in a word what has happened to a stream."""
     if isinstance(error, anyio.EndOfStream):
         return "the server has hung up"
-    return str(error.__cause__ or error) or type(error).__name__
+    cause = error.__cause__ or error
+    if isinstance(cause, ExceptionGroup):
+        # A host has several addresses, and none of them could be connected to.
+        return "; ".join(
+            dict.fromkeys(map(str, cast("ExceptionGroup[Exception]", cause).exceptions))
+        )
+    return str(cause) or type(cause).__name__

@@ -32,10 +32,14 @@ _REPEATABLE: Final = frozenset(
 
 
 class Outgoing(NamedTuple):
-    """A message to send."""
+    """A message to send.
+
+    :ivar is_repeated: whether it was sent before
+    """
 
     channel: Channel
     parts: Sequence[Buffer]
+    is_repeated: bool = False
 
     @property
     def msg_id(self) -> str:
@@ -43,7 +47,8 @@ class Outgoing(NamedTuple):
 
     @property
     def is_repeatable(self) -> bool:
-        return self._identity[1] in _REPEATABLE
+        # A server may have broken the connection because of it, and would do so again.
+        return not self.is_repeated and self._identity[1] in _REPEATABLE
 
     @property
     def _identity(self) -> tuple[str, str]:
@@ -121,7 +126,7 @@ class Outbox:
     def settle(self) -> list[Outgoing]:
         """End all doubt: what may be sent again is, and the rest is returned."""
         doubtful, self.doubtful = [*self.doubtful.values()], {}
-        again = [outgoing for outgoing in doubtful if outgoing.is_repeatable]
+        again = [each._replace(is_repeated=True) for each in doubtful if each.is_repeatable]
         self._waiting.extendleft(reversed(again))
         return [outgoing for outgoing in doubtful if not outgoing.is_repeatable]
 

@@ -90,8 +90,8 @@ class WebSocketSession(LinkUser):
                 self._ping()
             return None
         if self._speaks_v1:
-            return False, write_v1(*outgoing)
-        return write_json(*outgoing)
+            return False, write_v1(outgoing.channel, outgoing.parts)
+        return write_json(outgoing.channel, outgoing.parts)
 
     def received(self, is_text: bool, data: Buffer) -> None:
         if self._on_trial:

@@ -46,7 +46,6 @@ _REFUSED = (401, 403)
 _GONE = (404, 410)
 # Statuses that may be others the next time.
 _PASSING = (408, 425, 429)
-_ON_ITS_WAY = "it broke while the message was on its way, which may have arrived or not"
 
 Authorize: TypeAlias = Callable[[bool], Awaitable[Mapping[str, str]]]
 """Gives the headers for a connection; told ``True``, those with renewed credentials."""
@@ -116,7 +115,7 @@ class WebSocketTransport(TransportABC):
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError("the URL of a WebSocket begins with ws:// or wss:// and a host")
+            raise ValueError("the URL of a WebSocket begins with ws:// or wss://, and a host")
         # A query, or a user, may hold credentials, which belong into no message.
         self._name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self._url = f"{url}{'&' if parts.query else '?'}session_id={quote(session, safe='')}"
@@ -133,6 +132,7 @@ class WebSocketTransport(TransportABC):
         self._closed = False
         self._lingers = False
         self._failed_tries = 0
+        self._reason = ""
         self._failure: Callable[[], Exception] | None = None
 
     def open(
@@ -222,7 +222,8 @@ class WebSocketTransport(TransportABC):
                 return await WebSocketLink.connect(self._url, headers, self._ssl, offer_v1=offer_v1)
         except TimeoutError:
             raise LinkLostError(f"no answer within {self._connect_timeout:g} s") from None
-        except ssl_module.SSLCertVerificationError as error:
+        except (ssl_module.SSLCertVerificationError, ValueError) as error:
+            # Another try would end in the same way.
             self._failure = partial(ConnectionLostError, self._name, str(error))
             raise LinkLostError from error
 
@@ -263,6 +264,7 @@ class WebSocketTransport(TransportABC):
         if self._failed_tries == self._reconnection.tries:
             self._failure = partial(ConnectionLostError, self._name, reason)
             return
+        self._reason = reason
         pause = self._reconnection.pause_before(self._failed_tries)
         self._failed_tries += 1
         log.info("no connection to %s (%s); trying again in %.1f s", self._name, reason, pause)
@@ -282,7 +284,8 @@ class WebSocketTransport(TransportABC):
         if self.undelivered is None:
             log.warning("a message to %s may be lost", self._name)
         else:
-            self.undelivered(parts, partial(ConnectionLostError, self._name, _ON_ITS_WAY))
+            reason = f"{self._reason}, when the message was on its way: it may have arrived or not"
+            self.undelivered(parts, partial(ConnectionLostError, self._name, reason))
 
 
 def websocket_transport(connection_info: ConnectionInfo, *, session: str) -> WebSocketTransport:

@@ -283,6 +283,7 @@ class FakeServer:
     :param context: for a server that speaks TLS
 
     :ivar port: where it listens
+    :ivar url: that of the channels of the kernel
     :ivar requests: the requests for upgrades, in order
     :ivar faults: what scripts raised, but for clients that have left
     """
@@ -297,6 +298,8 @@ class FakeServer:
         self._deflate = deflate
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
+        scheme = "ws" if context is None else "wss"
+        self.url = f"{scheme}://127.0.0.1:{self.port}/base/api/kernels/an-id/channels"
         self._streams: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
 
@@ -317,12 +320,6 @@ class FakeServer:
             thread.join()
         for stream in self._streams:
             stream.close()
-
-    @property
-    def url(self) -> str:
-        """The URL of the channels of the kernel."""
-        scheme = "ws" if self._context is None else "wss"
-        return f"{scheme}://127.0.0.1:{self.port}/base/api/kernels/an-id/channels"
 
     def _accept(self) -> None:
         for count in range(1_000_000):

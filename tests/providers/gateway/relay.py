@@ -42,6 +42,10 @@ class Relay:
         """The URL that leads through the relay to what a URL of the server leads to."""
         return urlsplit(url)._replace(netloc=f"127.0.0.1:{self._port}").geturl()
 
+    def agrees(self, near: socket.socket) -> bool:
+        """Whether a connection is handed on to the server."""
+        return True
+
     def break_all(self) -> None:
         """Break all connections; new ones may be made."""
         for each in self._sockets:
@@ -54,12 +58,43 @@ class Relay:
                 near, _ = self._listener.accept()
             except OSError:
                 return
+            self._sockets.append(near)
+            if not self.agrees(near):
+                near.shutdown(socket.SHUT_RDWR)
+                continue
             far = socket.create_connection(self._server)
-            self._sockets += [near, far]
+            self._sockets.append(far)
             for source, sink in ((near, far), (far, near)):
                 thread = threading.Thread(target=_hand_on, args=(source, sink))
                 self._threads.append(thread)
                 thread.start()
+
+
+class Proxy(Relay):
+    """A proxy that leads to the server, whichever host it is asked for.
+
+    :param answer: the status line to a request for a tunnel
+
+    :ivar asked: the requests for tunnels
+    """
+
+    def __init__(self, url: str, answer: str = "HTTP/1.1 200 Connection established") -> None:
+        super().__init__(url)
+        self.asked: list[str] = []
+        self._answer = answer
+
+    @property
+    def url(self) -> str:
+        return f"http://user:pass%20word@127.0.0.1:{self._port}"
+
+    def agrees(self, near: socket.socket) -> bool:
+        near.settimeout(30)
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += near.recv(65_536)
+        self.asked.append(request.decode())
+        near.sendall(f"{self._answer}\r\n\r\n".encode())
+        return " 200 " in self._answer
 
 
 def _hand_on(source: socket.socket, sink: socket.socket) -> None:

@@ -20,6 +20,7 @@ from kernel_mgmt import (
 )
 from kernel_mgmt import Message as KernelMessage
 from kernel_mgmt.transports.websocket import KeepAlive, Reconnection
+from tests.launchers.conftest import nothing_is_left, runtime_dir, started_zmq
 
 from .fake_server import (
     FakeConnection,
@@ -33,6 +34,8 @@ from .fake_server import (
     stream,
 )
 from .remote import client_of, printed
+
+__all__ = ("nothing_is_left", "runtime_dir", "started_zmq")
 
 pytestmark = pytest.mark.anyio
 

@@ -12,6 +12,7 @@ import pytest
 
 from kernel_mgmt import ClientClosedError, KernelClient, Message
 from kernel_mgmt.transports.websocket import KeepAlive
+from tests.launchers.conftest import nothing_is_left, runtime_dir, started_zmq
 
 from .fake_server import (
     V1,
@@ -27,6 +28,8 @@ from .fake_server import (
     stream,
 )
 from .remote import client_of, printed
+
+__all__ = ("nothing_is_left", "runtime_dir", "started_zmq")
 
 pytestmark = pytest.mark.anyio
 
