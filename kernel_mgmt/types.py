@@ -67,13 +67,13 @@ class ConnectionInfo(TypedDict, total=False):
 class LaunchPlan(TypedDict):
     """How a provider would launch a kernel type.
 
-    The encryption is ``"curve"``, or ``"none"`` where messages are only signed. An interrupt mode of
+    The encryption is ``"curve"``, ``"tls"``, or ``"none"`` where messages are at most signed. An interrupt mode of
     ``"unsupported"`` tells that nothing interrupts such kernels. With a handshake the kernel chooses
     its own ports, and tells them (JEP 66).
     """
 
     transport: str
-    encryption: Literal["curve", "none"]
+    encryption: Literal["curve", "tls", "none"]
     interrupt_mode: str
     handshake: bool
 
