@@ -1,4 +1,4 @@
-"""Take hold of a kernel in order to end it."""
+"""Take hold of a kernel whose connection file may be lost, and end it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,25 @@ if TYPE_CHECKING:
     from kernel_mgmt.records import KernelRecord
     from kernel_mgmt.types import ConnectionInfo
 
-__all__ = ("connection_info_of", "shut_down", "take_hold_to_end")
+__all__ = ("connection_info_of", "shut_down", "take_hold", "take_hold_to_end")
 
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+
+
+async def take_hold(record: KernelRecord, finder: KernelFinder) -> KernelManagerABC:
+    """Take hold of a kernel, of which only the process is reached if its connection file is lost.
+
+    :raises KernelDiedError: if it has ended
+    :raises ReattachError: if it is out of reach
+    """
+    try:
+        return await finder.reattach(record)
+    except ReattachError:
+        if connection_info_of(record) is not None:
+            raise
+    # Its process is known all the same; providers do not take hold of it without a connection file.
+    with _stand_in() as connection_file:
+        return await finder.reattach(replace(record, connection_file=connection_file))
 
 
 async def take_hold_to_end(record: KernelRecord, finder: KernelFinder) -> KernelManagerABC | None:
@@ -35,7 +51,7 @@ async def take_hold_to_end(record: KernelRecord, finder: KernelFinder) -> Kernel
     :raises ReattachError: if it is out of reach
     """
     try:
-        return await _reattach(record, finder)
+        return await take_hold(record, finder)
     except KernelDiedError:
         prune(kernel_id=record.kernel_id)
         return None
@@ -60,17 +76,6 @@ def connection_info_of(record: KernelRecord) -> ConnectionInfo | None:
         return read_connection_file(record.connection_file)
     except (OSError, ValueError):
         return None
-
-
-async def _reattach(record: KernelRecord, finder: KernelFinder) -> KernelManagerABC:
-    try:
-        return await finder.reattach(record)
-    except ReattachError:
-        if connection_info_of(record) is not None:
-            raise
-    # Its process is known all the same; providers do not take hold of it without a connection file.
-    with _stand_in() as connection_file:
-        return await finder.reattach(replace(record, connection_file=connection_file))
 
 
 @contextmanager

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ._complete import RunningKernelName
+from ._running import label
 from ._several import with_each
+from ._status import CommandError, Status
 
 if TYPE_CHECKING:
     from kernel_mgmt.records import KernelRecord
@@ -31,7 +33,12 @@ async def _interrupt(record: KernelRecord) -> str:
     from kernel_mgmt.client import KernelClient
     from kernel_mgmt.start import default_finder
 
-    manager = await default_finder().reattach(record)
+    from ._ending import connection_info_of, take_hold
+
+    manager = await take_hold(record, default_finder())
+    if manager.interrupt_mode == "message" and connection_info_of(record) is None:
+        reason = "it is interrupted by a message, and its connection file is lost"
+        raise CommandError(f"The kernel {label(record)} is out of reach: {reason}", Status.RAISED)
     async with KernelClient(manager.connection_info, manager) as client:
         with anyio.move_on_after(_ANSWER_MOST):
             await client.interrupt()

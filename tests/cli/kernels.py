@@ -22,8 +22,8 @@ _SCHEMA = {"properties": {"level": {"type": "integer"}}, "required": ["level"]}
 class Kernels:
     """Runs ``kernel-mgmt`` for the kernels of one runtime directory.
 
-    There are the kernelspecs ``fake``, ``stubborn``, which ends by SIGKILL only, ``slow``, which takes
-    a minute to start, and ``levels``, which has the launch parameter ``level``.
+    There are the kernelspecs ``fake``, ``stubborn``, which ends by SIGKILL only, ``by-message``,
+    which is interrupted so, ``slow``, which takes a minute to start, and ``levels``, which has the launch parameter ``level``.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -37,6 +37,7 @@ class Kernels:
         self.env = {**os.environ, **self._variables}
         self._install("fake")
         self._install("stubborn", "--ignore-shutdown", "--ignore-sigterm")
+        self._install("by-message", interrupt_mode="message")
         self._install("slow", "--slow-start", "60")
         self._install("levels", env={"LEVEL": "{level}"}, metadata={"parameters": _SCHEMA})
 

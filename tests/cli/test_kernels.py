@@ -328,6 +328,30 @@ def test_a_kernel_whose_connection_file_is_lost_is_ended_by_its_process(
     assert kernels.files_of(kernel_id) == []
 
 
+def test_a_kernel_whose_connection_file_is_lost_is_interrupted_by_a_signal(
+    kernels: Kernels,
+) -> None:
+    kernel_id = kernels.start("fake")
+    with kernels.client(kernel_id) as client, at_work(client, "print busy\nsleep 60") as work:
+        os.unlink(kernels.record(kernel_id).connection_file)
+        result = kernels.run("interrupt", kernel_id)
+        reply = work.result(60)
+    kernels.run("kill", kernel_id)
+
+    assert (result.stdout, result.returncode) == (f"{kernel_id}: interrupted\n", 0)
+    assert reply.content["status"] == "error"
+
+
+def test_one_that_would_be_interrupted_by_a_message_is_then_out_of_reach(kernels: Kernels) -> None:
+    kernel_id = kernels.start("by-message")
+    os.unlink(kernels.record(kernel_id).connection_file)
+    result = kernels.run("interrupt", kernel_id)
+    kernels.run("kill", kernel_id)
+
+    assert "it is interrupted by a message, and its connection file is lost" in result.stderr
+    assert (result.stdout, result.returncode) == ("", 1)
+
+
 def test_what_is_elsewhere_is_named_and_never_touched(kernels: Kernels, stays: str) -> None:
     record = kernels.record(stays)
     there = replace(record.machine, host="far-away", boot_id="b", pid_namespace="c")
