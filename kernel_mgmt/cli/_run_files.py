@@ -126,6 +126,8 @@ class _Work:
         run = NotebookRun(self._client, notebook, allow_errors=self._settings.allow_errors)
         try:
             for number, cell in enumerate(run.cells, 1):
+                if number > 1:
+                    _save_so_far(run, notebook)
                 where = f"cell {number} of {len(run.cells)} of {notebook.path}"
                 if not await self._cell_succeeds(run, cell, where):
                     return False
@@ -142,6 +144,14 @@ class _Work:
             say(f"Error: {where} has failed")
         # Errors may be allowed, but who interrupts does not want the next cell.
         return error is None and not self._interrupts.once
+
+
+def _save_so_far(run: NotebookRun, notebook: Notebook) -> None:
+    run.keep_outputs()
+    if notebook.target is not None:
+        # It may be written when all has been run, for which the code need not be run again.
+        with suppress(OSError):
+            notebook.write()
 
 
 @contextmanager
