@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 __all__ = ("free_ports", "place_of")
 
 
-def place_of(manager: Any, cwd: str | None = None) -> ConnectionInfo | None:
+def place_of(manager: Any, cwd: str | None = None, *, again: bool = False) -> ConnectionInfo | None:
     """Return where a kernel is to listen, and with which keys.
 
     Ports that are not set are chosen, if the address or another port is.
 
     :param manager: the manager, as jupyter_client has it
     :param cwd: the working directory of the kernel
+    :param again: whether a kernel was there before; then there are no keys if it had none
     :return: ``None`` if nothing is set, and the launcher is free to choose
     """
     ports: dict[str, int] = {name: getattr(manager, name) for name in port_names}
@@ -35,7 +36,8 @@ def place_of(manager: Any, cwd: str | None = None) -> ConnectionInfo | None:
             # A relative path would be another one for the kernel.
             manager.ip = os.path.abspath(manager.ip)
         _choose_missing(ports, manager.transport, manager.ip)
-    _make_keys(manager)
+    if not again:
+        _make_keys(manager)
     info = manager.get_connection_info()
     return cast("ConnectionInfo", {**info, **ports, "key": info["key"].decode()})
 

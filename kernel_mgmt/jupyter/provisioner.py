@@ -199,6 +199,7 @@ class KernelProvisioner(LocalProvisioner):
 
     def _options(self, kwargs: Mapping[str, Any]) -> LaunchOptions:
         manager: Any = self.parent
+        again = self._manager is not None
         is_free = manager.transport == "tcp" and not getattr(manager, "settles_transport", False)
         return LaunchOptions(
             env=kwargs.get("env", {}),
@@ -206,8 +207,8 @@ class KernelProvisioner(LocalProvisioner):
             transport="auto" if is_free else manager.transport,
             encryption=getattr(manager, "transport_encryption", "disabled"),
             kernel_id=manager.kernel_id,
-            connection_info=place_of(manager, self._cwd),
-            restart=self._manager is not None,
+            connection_info=place_of(manager, self._cwd, again=again),
+            restart=again,
         )
 
     def _load_into_parent(self) -> None:

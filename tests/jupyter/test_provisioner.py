@@ -205,3 +205,13 @@ def test_a_program_that_is_not_there_is_an_error_that_programs_know(make_spec: M
 
     with pytest.raises(FileNotFoundError):
         KernelManager(kernel_name="absent").start_kernel()
+
+
+def test_a_kernel_that_began_without_keys_is_restarted_without(
+    start: Start,
+) -> None:
+    manager, client = start("python3", transport="ipc", transport_encryption="auto")
+    manager.restart_kernel()
+    client.wait_for_ready(timeout=60)
+
+    assert six_times_seven(client) == "42"
