@@ -20,7 +20,13 @@ import pytest
 from jupyter_client import manager as of_jupyter_client
 
 from kernel_mgmt import KernelLaunchError, KernelStateError
-from kernel_mgmt.jupyter import AsyncKernelManager, start_new_async_kernel
+from kernel_mgmt.jupyter import (
+    AsyncKernelClient,
+    AsyncKernelManager,
+    BlockingKernelClient,
+    KernelManager,
+    start_new_async_kernel,
+)
 from kernel_mgmt.testing import fake_kernel_argv
 from tests.conftest import left_behind
 
@@ -29,6 +35,7 @@ from .conftest import MakeSpec
 pytestmark = pytest.mark.anyio
 
 MANAGER: Any = AsyncKernelManager
+BROKEN = "import sys; print('no module named oblong', file=sys.stderr); sys.exit(3)"
 
 
 @pytest.fixture
@@ -211,13 +218,34 @@ async def test_a_shutdown_hastens_one_that_waits_for_the_kernel(make_spec: MakeS
 
 
 async def test_a_kernel_that_ends_at_startup_says_how_and_why(make_spec: MakeSpec) -> None:
-    code = "import sys; print('no module named oblong', file=sys.stderr); sys.exit(3)"
-    make_spec("broken", argv=[sys.executable, "-S", "-c", code])
+    make_spec("broken", argv=[sys.executable, "-S", "-c", BROKEN])
 
     with pytest.raises(KernelLaunchError, match=r"(?s)exit code 3.*no module named oblong") as told:
         await start_new_async_kernel(kernel_name="broken")
 
     assert isinstance(told.value, RuntimeError)
+
+
+async def test_a_client_says_how_the_kernel_has_ended(make_spec: MakeSpec) -> None:
+    make_spec("broken", argv=[sys.executable, "-S", "-c", BROKEN])
+    manager = MANAGER(kernel_name="broken")
+    await manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    with pytest.raises(RuntimeError, match=r"(?s)exit code 3.*no module named oblong"):
+        await client.wait_for_ready(timeout=60)
+    client.stop_channels()
+    await manager.shutdown_kernel(now=True)
+
+    assert manager.exit_status.code == 3
+
+
+def test_its_clients_are_ours() -> None:
+    blocking, asynchronous = KernelManager(), AsyncKernelManager()
+
+    assert type(blocking.client()) is BlockingKernelClient
+    assert type(asynchronous.client()) is AsyncKernelClient
+    assert type(asynchronous.blocking_client()) is BlockingKernelClient
 
 
 async def test_a_program_that_is_not_there_is_told_as_jupyter_client_does(
