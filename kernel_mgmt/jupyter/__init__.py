@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._clients import AsyncKernelClient, BlockingKernelClient
+    from ._death import DeadKernelError
     from ._ioloop import AsyncIOLoopKernelManager, IOLoopKernelManager
     from ._managers import AsyncKernelManager, KernelManager
     from ._multi import AsyncMultiKernelManager, MultiKernelManager
@@ -25,6 +26,7 @@ __all__ = (
     "AsyncKernelManager",
     "AsyncMultiKernelManager",
     "BlockingKernelClient",
+    "DeadKernelError",
     "IOLoopKernelManager",
     "KernelManager",
     "MultiKernelManager",
@@ -40,6 +42,7 @@ _MODULE_OF = {
     "AsyncKernelManager": "_managers",
     "AsyncMultiKernelManager": "_multi",
     "BlockingKernelClient": "_clients",
+    "DeadKernelError": "_death",
     "IOLoopKernelManager": "_ioloop",
     "KernelManager": "_managers",
     "MultiKernelManager": "_multi",

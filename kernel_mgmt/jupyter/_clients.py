@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import partial, wraps
 from inspect import isawaitable
 from math import inf
+from queue import Empty
 from time import monotonic
 from typing import Any, TypeAlias
 
@@ -80,18 +81,27 @@ class KernelClient(jupyter_client.client.KernelClient):
         return socket
 
     async def _async_recv_reply(
-        self, msg_id: str, timeout: float | None = None, channel: str = "shell"
+        self,
+        msg_id: str,
+        timeout: float | None = None,
+        channel: str = "shell",
+        *,
+        lost_before: int | None = None,
     ) -> Message:
         """Wait for the reply to a request; what answers others is left for them.
 
+        :param lost_before: how often the connection had been lost when the request was sent
         :raises TimeoutError: if it does not come in time; then it may still be fetched
         :raises DeadKernelError: if the kernel dies first
         """
         replies: Channel = self.control_channel if channel == "control" else self.shell_channel
+        before = self._lost() if lost_before is None else lost_before
         with replies.inbox.claimed(msg_id):
-            _, reply = await self._receive(
-                [replies], msg_id, _after(timeout), "Timeout waiting for reply"
-            )
+            until = _after(timeout)
+            try:
+                _, reply = await self._receive([replies], msg_id, until, before)
+            except Empty:
+                raise TimeoutError("Timeout waiting for reply") from None
             return reply
 
     async def _async_wait_for_ready(self, timeout: float | None = None) -> None:
@@ -138,16 +148,16 @@ class KernelClient(jupyter_client.client.KernelClient):
         allow_stdin = self.allow_stdin if allow_stdin is None else allow_stdin
         if allow_stdin and not self.stdin_channel.is_alive():
             raise RuntimeError("stdin channel must be running to allow input")
-        until = _after(timeout)
+        until, before = _after(timeout), self._lost()
         msg_id = self.execute(
             code, silent, store_history, user_expressions or {}, allow_stdin, stop_on_error
         )
         show = output_hook or self._usual_output_hook()
         answer = (stdin_hook or self._stdin_hook_default) if allow_stdin else None
-        return await self._interact(msg_id, show, answer, until)
+        return await self._interact(msg_id, show, answer, until, before)
 
     async def _interact(
-        self, msg_id: str, show: Hook, answer: Hook | None, until: float
+        self, msg_id: str, show: Hook, answer: Hook | None, until: float, before: int
     ) -> Message:
         shell, iopub = self.shell_channel, self.iopub_channel
         channels: list[Channel] = [iopub, shell]
@@ -161,12 +171,10 @@ class KernelClient(jupyter_client.client.KernelClient):
             while reply is None or not is_idle:
                 most = until if reply is None else min(until, monotonic() + _IDLE_GRACE)
                 try:
-                    channel, message = await self._receive(
-                        channels, msg_id, most, "Timeout waiting for output"
-                    )
-                except TimeoutError:
+                    channel, message = await self._receive(channels, msg_id, most, before)
+                except Empty:
                     if reply is None or most == until:
-                        raise
+                        raise TimeoutError("Timeout waiting for output") from None
                     log.warning("the kernel replied, and was not idle within %g s", _IDLE_GRACE)
                     break
                 if channel is shell:
@@ -209,22 +217,24 @@ class KernelClient(jupyter_client.client.KernelClient):
                 return False
             if await self._wait_for_any(channels, min(left, _LOOK_AGAIN, probes.pause)):
                 continue
-            if (death := await self._death(before)) is not None:
+            # A manager may start again what has ended before it was ready.
+            is_managed = isinstance(self.parent, KernelManager)
+            lost, before = before, self._lost()
+            if (death := await self._death(before if is_managed else lost)) is not None:
                 raise death
-            # What was asked of a kernel that was restarted since is lost.
-            probes.ask_again(anew=self._lost() != before)
-            before = self._lost()
+            # What was asked of a kernel that has gone is lost.
+            probes.ask_again(anew=lost != before)
         return True
 
     async def _receive(
-        self, channels: Sequence[Channel], msg_id: str, until: float, complaint: str
+        self, channels: Sequence[Channel], msg_id: str, until: float, before: int
     ) -> tuple[Channel, Message]:
         """Receive the next answer to a request, from the first of some channels that has one.
 
-        :raises TimeoutError: if none comes in time
+        :param before: how often the connection had been lost when the request was sent
+        :raises queue.Empty: if none comes in time
         :raises DeadKernelError: if none can come any more
         """
-        before = self._lost()
         death: DeadKernelError | None = None
         while True:
             for channel in channels:
@@ -233,7 +243,7 @@ class KernelClient(jupyter_client.client.KernelClient):
             if death is not None:
                 raise death
             if (left := until - monotonic()) <= 0:
-                raise TimeoutError(complaint)
+                raise Empty
             if await self._wait_for_any(channels, min(left, _LOOK_AGAIN)):
                 continue
             death = await self._death(before)
@@ -350,7 +360,7 @@ class AsyncKernelClient(KernelClient, jupyter_client.asynchronous.client.AsyncKe
         # Before another task can fetch it.
         replies: AsyncChannel = self.control_channel if channel == "control" else self.shell_channel
         replies.inbox.claim(msg_id)
-        return self._async_recv_reply(msg_id, timeout, channel)
+        return self._async_recv_reply(msg_id, timeout, channel, lost_before=self._lost())
 
     async def _wait_for_any(self, channels: Iterable[Any], timeout: float) -> bool:
         return await wait_for_any_async(channels, timeout)
