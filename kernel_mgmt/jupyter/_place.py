@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,7 @@ from jupyter_client.connect import port_names
 if TYPE_CHECKING:
     from kernel_mgmt.types import ConnectionInfo
 
-__all__ = ("free_ports", "place_of")
+__all__ = ("as_text", "free_ports", "place_of")
 
 
 def place_of(manager: Any, cwd: str | None = None, *, again: bool = False) -> ConnectionInfo | None:
@@ -39,7 +39,17 @@ def place_of(manager: Any, cwd: str | None = None, *, again: bool = False) -> Co
     if not again:
         _make_keys(manager)
     info = manager.get_connection_info()
-    return cast("ConnectionInfo", {**info, **ports, "key": info["key"].decode()})
+    return as_text({**info, **ports})
+
+
+def as_text(info: Mapping[str, Any]) -> ConnectionInfo:
+    """Return a connection info of jupyter_client, which has keys as bytes, in our terms."""
+    told = {name: _decoded(value) for name, value in info.items() if value is not None}
+    return cast("ConnectionInfo", told)
+
+
+def _decoded(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _has_address(manager: Any) -> bool:

@@ -10,9 +10,12 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import anyio
+from anyio import to_thread
 from jupyter_client.connect import port_names
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
@@ -27,7 +30,9 @@ from kernel_mgmt.types import LaunchOptions
 
 from ._export import stands_for
 from ._in_hand import finder_of
-from ._place import place_of
+from ._launch import is_as_asked, launch
+from ._place import as_text, place_of
+from ._relay_thread import RelayThread
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC
@@ -41,6 +46,8 @@ logger = logging.getLogger(__name__)
 _TIME_TO_DEAD = 3.0
 # How long a kernel may take to answer that it was interrupted (seconds).
 _INTERRUPT_MOST = 5.0
+# How long a kernel that cannot be used may take to go (seconds).
+_KILL_MOST = 10.0
 
 
 @runtime_checkable
@@ -54,7 +61,8 @@ class KernelProvisioner(LocalProvisioner):
     """Launches the kernel type that a kernelspec names, or is named by, and holds its process.
 
     Where the kernel listens is chosen by our launcher, and kept when it is restarted, so that open
-    connections survive. Programs which ask that look for jupyter_client's own class.
+    connections survive. A relay stands before one that jupyter_client cannot reach itself. Programs
+    which ask that look for jupyter_client's own class.
     """
 
     kernel_type = Unicode(
@@ -67,6 +75,8 @@ class KernelProvisioner(LocalProvisioner):
         super().__init__(**keywords)
         self._finder: KernelFinder | None = None
         self._manager: KernelManagerABC | None = None
+        self._relay: RelayThread | None = None
+        self._was_relayed = False
         self._exit_code: int | None = None
         self._cwd: str | None = None
         self._kept_ports: list[str] = []
@@ -129,9 +139,12 @@ class KernelProvisioner(LocalProvisioner):
             await self._manager.terminate()
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Remove what the kernel has left."""
+        """Remove what the kernel has left; a relay stays for the kernel that follows after a restart."""
         if self._manager is not None:
             await self._manager.cleanup()
+        # At a restart, too, jupyter_client removes the files of ipc sockets.
+        if self._relay and (not restart or self._relay.connection_info["transport"] == "ipc"):
+            await self._close_relay()
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Fill in the environment; the argv is the provider's business."""
@@ -143,9 +156,13 @@ class KernelProvisioner(LocalProvisioner):
         self._cwd = kwargs.get("cwd")
         params: LaunchParams | None = kwargs.get("launch_params")
         kernel_type, finder = self._kernel_type_and_finder()
+        options = self._options(kwargs)
+        asked = options.connection_info
+        if self._relay is not None:
+            options = replace(options, connection_info=None)
         try:
-            connection_info, manager = await finder.launch(
-                kernel_type, self._cwd, params, options=self._options(kwargs)
+            connection_info, manager = await launch(
+                finder, kernel_type, self._cwd, params, options=options
             )
         except KernelLaunchError as error:
             # What jupyter_client's callers know: a program that is not there, above all.
@@ -155,6 +172,8 @@ class KernelProvisioner(LocalProvisioner):
         self._manager, self._exit_code = manager, None
         # It leads a session of its own, if it is a process of this machine.
         self.pid = self.pgid = getattr(manager, "pid", None)
+        if manager is not None and not is_as_asked(connection_info, asked):
+            connection_info = await self._relayed(connection_info, manager, asked)
         self.connection_info = cast(Any, {**connection_info, "key": _key(connection_info)})
         self._load_into_parent()
         return self.connection_info
@@ -178,6 +197,12 @@ class KernelProvisioner(LocalProvisioner):
             record = KernelRecord.from_dict(provisioner_info["record"])
             self._finder = KernelFinder.from_entrypoints()
             self._manager = await self._finder.reattach(record)
+            reached_by = self._manager.connection_info
+            if not is_as_asked(reached_by, None):
+                # It listens already if the program still runs that has launched the kernel.
+                with suppress(OSError):
+                    asked = as_text(provisioner_info["connection_info"])
+                    await self._relay_to(reached_by, self._manager, asked)
 
     def resolve_path(self, path_str: str) -> str | None:
         """Return a path as the kernel sees it."""
@@ -210,6 +235,52 @@ class KernelProvisioner(LocalProvisioner):
             connection_info=place_of(manager, self._cwd, again=again),
             restart=again,
         )
+
+    async def _relayed(
+        self,
+        connection_info: ConnectionInfo,
+        manager: KernelManagerABC,
+        asked: ConnectionInfo | None,
+    ) -> ConnectionInfo:
+        if not self._was_relayed:
+            self._leave_file_to_kernel()
+            self._was_relayed = True
+        try:
+            return await self._relay_to(connection_info, manager, asked)
+        except BaseException:
+            with anyio.move_on_after(_KILL_MOST, shield=True):
+                await manager.kill()
+                await manager.cleanup()
+            await self._close_relay()
+            raise
+
+    def _leave_file_to_kernel(self) -> None:
+        """Have jupyter_client write another connection file than the one that the kernel is to read."""
+        manager: Any = self.parent
+        assert self._manager is not None
+        taken = self._manager.describe().get("connection_file") or manager.connection_file
+        if manager.connection_file in ("", taken):
+            stem, suffix = os.path.splitext(taken)
+            manager.connection_file = f"{stem}-relay{suffix}"
+
+    async def _relay_to(
+        self,
+        connection_info: ConnectionInfo,
+        manager: KernelManagerABC,
+        asked: ConnectionInfo | None,
+    ) -> ConnectionInfo:
+        """Have a relay serve jupyter_client with a kernel, where it is expected."""
+        if asked is None or self._relay is None:
+            await self._close_relay()
+            self._relay = await to_thread.run_sync(RelayThread, asked)
+        await to_thread.run_sync(self._relay.serve, connection_info, manager)
+        return self._relay.connection_info
+
+    async def _close_relay(self) -> None:
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(relay.close)
 
     def _load_into_parent(self) -> None:
         # jupyter_client does it only where it finds no connection file, and our launcher writes one.

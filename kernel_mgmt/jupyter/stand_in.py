@@ -1,8 +1,8 @@
 """Stands in for a kernel: the process that a front-end starts and signals, in place of the kernel.
 
 ``python -m kernel_mgmt.jupyter.stand_in env/project -f {connection_file}`` is what an exported kernelspec
-runs. The front-end has chosen where the kernel is to listen; its provider launches it there. The two
-end together. If there is no kernel, the stand-in tells why in its place.
+runs. The front-end has chosen where the kernel is to listen; its provider launches it there, or else a
+relay listens in its place. The two end together. If there is no kernel, the stand-in tells why.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from kernel_mgmt.connection_files import read_connection_file
 from kernel_mgmt.discovery import KernelFinder
 from kernel_mgmt.exceptions import KernelLaunchError, KernelManagementError
 from kernel_mgmt.types import ExitStatus, LaunchOptions
+
+from ._launch import is_as_asked, launch
+from .relay import Relay
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC
@@ -39,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options, extra_arguments = _parser().parse_known_args(arguments)
     connection_info = read_connection_file(options.connection_file)
-    launch = LaunchOptions(connection_info=connection_info, extra_arguments=extra_arguments)
+    wanted = LaunchOptions(connection_info=connection_info, extra_arguments=extra_arguments)
     try:
-        status = anyio.run(_stand_in, options.kernel_type, launch)
+        status = anyio.run(_stand_in, options.kernel_type, wanted)
     except KernelManagementError as error:
         print(f"{options.kernel_type}: {error}", file=sys.stderr)
-        _serve(connection_info, error)
+        _tell(connection_info, error)
         return 1
     return _as_exit_code(status)
 
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _stand_in(kernel_type: str, options: LaunchOptions) -> ExitStatus | None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         finder = KernelFinder.from_entrypoints()
-        connection_info, manager = await finder.launch(kernel_type, options=options)
+        connection_info, manager = await launch(finder, kernel_type, options=options)
         if manager is None:
             raise KernelLaunchError(f"The provider of {kernel_type!r} returned no manager")
         failure: KernelManagementError | None = None
@@ -60,8 +63,8 @@ async def _stand_in(kernel_type: str, options: LaunchOptions) -> ExitStatus | No
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_forward, signals, manager)
                 failure = await _failure_to_start(connection_info, manager)
-                while failure is None and await manager.wait():
-                    pass
+                if failure is None:
+                    await _serve_until_death(options.connection_info, connection_info, manager)
                 tasks.cancel_scope.cancel()
             if failure is not None:
                 raise failure
@@ -86,6 +89,17 @@ async def _failure_to_start(
     return None
 
 
+async def _serve_until_death(
+    asked: ConnectionInfo | None, connection_info: ConnectionInfo, manager: KernelManagerABC
+) -> None:
+    if is_as_asked(connection_info, asked):
+        while await manager.wait():
+            pass
+        return
+    async with Relay(asked) as relay:
+        await relay.serve(connection_info, manager, allow_unsigned=True)
+
+
 async def _forward(signals: AsyncIterator[signal.Signals], manager: KernelManagerABC) -> None:
     async for signum in signals:
         if signum == signal.SIGINT:
@@ -94,7 +108,7 @@ async def _forward(signals: AsyncIterator[signal.Signals], manager: KernelManage
             await manager.terminate()
 
 
-def _serve(connection_info: ConnectionInfo, error: Exception) -> None:
+def _tell(connection_info: ConnectionInfo, error: Exception) -> None:
     from ._error_kernel import ErrorKernel
 
     # A front-end interrupts what it executes; there is nothing to interrupt.

@@ -16,6 +16,47 @@ MakeSpec: TypeAlias = Callable[..., Path]
 Start: TypeAlias = Callable[..., tuple[KernelManager, BlockingKernelClient]]
 
 
+# Its kernels listen where they want, and speak CURVE.
+ELSEWHERE = """
+import sys
+from dataclasses import replace
+
+from kernel_mgmt import KernelProviderBase, LaunchOptionError, LaunchOptions
+from kernel_mgmt_subprocess import SubprocessKernelLauncher
+
+
+class Provider(KernelProviderBase):
+    id = "elsewhere"
+
+    def find_kernels(self):
+        yield "python", {"language": "python"}
+
+    async def launch(self, name, cwd=None, launch_params=None, *, options=None):
+        options = options or LaunchOptions()
+        if options.connection_info is not None:
+            raise LaunchOptionError("connection_info", "it listens elsewhere")
+        options = replace(options, transport="tcp", encryption="required")
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return await SubprocessKernelLauncher(argv, cwd, options=options).launch()
+"""
+
+
+def install_elsewhere(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the provider ``elsewhere`` for this process and those that it starts."""
+    metadata = directory / "elsewhere_kernels-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: elsewhere-kernels\nVersion: 1\n", encoding="utf-8"
+    )
+    (metadata / "entry_points.txt").write_text(
+        "[kernel_mgmt.kernel_type_providers]\nelsewhere = elsewhere_kernels:Provider\n",
+        encoding="utf-8",
+    )
+    (directory / "elsewhere_kernels.py").write_text(ELSEWHERE, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(directory), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", str(directory))
+
+
 def outputs_of(client: BlockingKernelClient, code: str) -> list[dict[str, Any]]:
     """What the kernel publishes for the code, without the states."""
     outputs: list[dict[str, Any]] = []
