@@ -15,8 +15,9 @@ from ._terminal import progress
 if TYPE_CHECKING:
     from kernel_mgmt.abc import KernelManagerABC
     from kernel_mgmt.client import KernelClient
+    from kernel_mgmt.types import ConnectionInfo
 
-__all__ = ("attached",)
+__all__ = ("attached", "find_kernel")
 
 # How often a kernel that others started is asked for its heartbeat, and how long one may be silent
 # on every channel before nobody is taken to be there (seconds).
@@ -55,24 +56,38 @@ async def attached(
             yield manager, client
 
 
-async def _connect(name: str) -> tuple[KernelManagerABC | None, KernelClient]:
-    from kernel_mgmt.client import KernelClient
+async def find_kernel(name: str) -> tuple[ConnectionInfo, KernelManagerABC | None]:
+    """Return how to reach a running kernel, with its manager unless a connection file names it.
 
+    :param name: as :func:`attached` has it
+    :raises CommandError: if there is no such kernel, or more than one
+    :raises KernelDiedError: if it has ended
+    :raises ReattachError: if it is out of reach
+    """
     if os.sep in name or name.endswith(".json"):
-        return None, _client_of_file(name)
+        return _info_of_file(name), None
     from kernel_mgmt.start import default_finder
 
     manager = await default_finder().reattach(find_running(name))
-    return manager, KernelClient(manager.connection_info, manager)
+    return manager.connection_info, manager
 
 
-def _client_of_file(name: str) -> KernelClient:
+async def _connect(name: str) -> tuple[KernelManagerABC | None, KernelClient]:
     from kernel_mgmt.client import KernelClient
-    from kernel_mgmt.connection_files import find_connection_file
+
+    connection_info, manager = await find_kernel(name)
+    heartbeat = _HEARTBEAT if manager is None else None
+    try:
+        return manager, KernelClient(connection_info, manager, use_heartbeat=heartbeat)
+    except ValueError as error:
+        raise CommandError(str(error), Status.NO_SUCH_KERNEL) from error
+
+
+def _info_of_file(name: str) -> ConnectionInfo:
+    from kernel_mgmt.connection_files import find_connection_file, read_connection_file
 
     try:
-        path = find_connection_file(name)
-        return KernelClient.from_connection_file(path, use_heartbeat=_HEARTBEAT)
+        return read_connection_file(find_connection_file(name))
     except (OSError, ValueError) as error:
         raise CommandError(str(error), Status.NO_SUCH_KERNEL) from error
 

@@ -40,6 +40,7 @@ _COMMANDS = (
     "doctor",
     "bench",
     "export",
+    "relay",
     "jupyter",
     "completion",
 )

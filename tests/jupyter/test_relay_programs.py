@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,10 +13,12 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import pexpect
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from tests.cli.screen import COLUMNS, LINES, Screen
 from tests.conftest import processes_with
 
 from .conftest import Start, install_elsewhere, outputs_of
@@ -173,6 +177,45 @@ def test_a_restart_keeps_the_ports_and_open_connections(
     with client_of(manager) as other:
         assert outputs_of(other, "a")[-1]["content"]["ename"] == "NameError"
     assert manager.get_connection_info() == before
+
+
+def test_the_command_relays_for_jupyter_run_and_jupyter_console(
+    manager: KernelManager, tmp_path: Path
+) -> None:
+    program = str(Path(sys.executable).with_name("kernel-mgmt"))
+    path = str(tmp_path / "relayed.json")
+    argv = [program, "relay", manager.connection_file, "--connection-file", path]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as relay:
+        try:
+            assert relay.stdout is not None
+            printed = relay.stdout.readline().strip()
+            mode = os.stat(path).st_mode & 0o777
+            with terminal("jupyter_console", f"--existing={path}") as screen:
+                screen.see("In [")
+                screen.run("6 * 7", "]: 42")
+            run = [sys.executable, "-m", "jupyter_client.runapp", f"--existing={path}"]
+            ran = subprocess.check_output(run, input="print(6 * 7)\n", text=True, timeout=60)
+        finally:
+            relay.terminate()
+
+    assert (printed, mode, os.path.exists(path)) == (path, 0o600, False)
+    assert ran.strip() == "42"
+
+
+@contextmanager
+def terminal(module: str, *arguments: str) -> Generator[Screen]:
+    """A program of Python at a terminal, which is closed in the end."""
+    child: pexpect.spawn[str] = pexpect.spawn(
+        sys.executable,
+        ["-m", module, *arguments],
+        encoding="utf-8",
+        dimensions=(LINES, COLUMNS),
+        env={**os.environ, "TERM": "xterm-256color"},
+    )
+    try:
+        yield Screen(child)
+    finally:
+        child.close(force=True)
 
 
 def test_what_is_pending_when_the_kernel_dies_is_answered_and_the_heart_stops(
