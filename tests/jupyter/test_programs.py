@@ -17,6 +17,10 @@ from .place import PROGRAMS, Place
 OURS = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "kernel-mgmt"}
 # A kernel that nothing of ours has launched has no such variable.
 PYTHON = "import os\nprint(6 * 7, os.environ['KERNEL_MGMT_KERNEL_ID'])"
+OUR_CLASS = "kernel_mgmt.jupyter.AsyncKernelManager"
+OUR_CLASS_FOR_CONSOLES = (
+    "--JupyterConsoleApp.kernel_manager_class=kernel_mgmt.jupyter.KernelManager"
+)
 R = "cat(6 * 7, Sys.getenv('KERNEL_MGMT_KERNEL_ID'))"
 ANSWER = re.compile(r"42 [0-9a-f]{8}-[0-9a-f-]{27}")
 
@@ -111,9 +115,48 @@ def test_jupyter_run_runs_a_script_in_an_exported_kernel(place: Place) -> None:
     assert ANSWER.search(output)
 
 
-def test_jupyter_console_talks_to_an_exported_kernel(place: Place) -> None:
-    kernel = "--kernel=pyimport.kernel"
-    with terminal(PROGRAMS / "jupyter", "console", kernel, cwd=place.work, **place.env) as screen:
+def test_papermill_gives_parameters_to_a_kernel_of_our_manager(place: Place) -> None:
+    path = write_notebook(place, "factor = 1", PYTHON.replace("7", "factor"), tags=("parameters",))
+    script = f"""
+from papermill import execute_notebook
+
+execute_notebook({str(path)!r}, "result.ipynb", {{"factor": 7}}, kernel_name="pyimport/kernel",
+                 kernel_manager_class={OUR_CLASS!r}, progress_bar=False)
+"""
+    place.run("python", "-c", script)
+
+    assert ANSWER.search(printed(place.work / "result.ipynb"))
+
+
+def test_nbconvert_executes_a_kernel_of_our_manager(place: Place) -> None:
+    path = write_notebook(place, PYTHON)
+
+    arguments = ["--execute", f"--ExecutePreprocessor.kernel_manager_class={OUR_CLASS}"]
+    arguments += ["--ExecutePreprocessor.kernel_name=python3", "--to=markdown", "--stdout"]
+    output = place.run("jupyter", "nbconvert", *arguments, str(path))
+
+    assert ANSWER.search(output)
+
+
+def test_jupyter_run_runs_a_script_in_a_kernel_of_our_manager(place: Place) -> None:
+    script = place.work / "script.py"
+    script.write_text(PYTHON, encoding="utf-8")
+
+    output = place.run("jupyter", "run", OUR_CLASS_FOR_CONSOLES, "--kernel=python3", str(script))
+
+    assert ANSWER.search(output)
+
+
+CONSOLES = {
+    "an exported kernel": ["--kernel=pyimport.kernel"],
+    "a kernel of our manager": [OUR_CLASS_FOR_CONSOLES, "--kernel=python3"],
+}
+
+
+@pytest.mark.parametrize("arguments", CONSOLES.values(), ids=CONSOLES)
+def test_jupyter_console_talks_to(place: Place, arguments: list[str]) -> None:
+    program = PROGRAMS / "jupyter-console"
+    with terminal(program, *arguments, cwd=place.work, **place.env) as screen:
         screen.see("In [1]:")
         screen.type("import os, time", ENTER)
         screen.see("In [2]:")
