@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import trustme
 from kernel_mgmt import ClientClosedError, ConnectionLostError, KernelClient, Request
 from tests.launchers.conftest import nothing_is_left, runtime_dir, started_zmq
 
-from .fake_server import FakeServer, kernel
+from .fake_server import FakeConnection, FakeServer, kernel
 from .relay import Proxy
 from .remote import client_of, printed
 
@@ -235,9 +236,9 @@ async def test_closing_right_after_opening_leaves_nothing() -> None:
 
 
 def test_a_run_that_is_cancelled_is_not_held_up_by_a_server_that_takes_nothing() -> None:
-    def script(connection: Any) -> None:
+    def script(connection: FakeConnection) -> None:
         connection.accept()
-        finished.wait(30)
+        waited.append(finished.wait(30))
 
     async def run(server: FakeServer) -> None:
         client = KernelClient({"transport": "websocket", "url": server.url})
@@ -249,12 +250,12 @@ def test_a_run_that_is_cancelled_is_not_held_up_by_a_server_that_takes_nothing()
         for _ in range(100):
             await asyncio.sleep(0)
 
-    import threading
-
+    waited: list[bool] = []
     finished = threading.Event()
     kept: list[KernelClient] = []
     with FakeServer(script) as server:
         asyncio.run(asyncio.wait_for(run(server), 30))
         finished.set()
 
+    assert waited == [True]
     assert isinstance(kept[0].failure, ClientClosedError)

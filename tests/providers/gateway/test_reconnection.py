@@ -170,6 +170,9 @@ async def test_code_that_was_on_its_way_is_not_executed_twice_but_fails() -> Non
 
 async def test_code_that_was_on_its_way_and_arrived_is_answered() -> None:
     def replays(connection: FakeConnection, before: Received) -> None:
+        connection.send(status("busy", before))
+        connection.wait_for_ping()
+        connection.ping()
         connection.answer(before, stream("arrived", before))
         connection.stay()
 
@@ -287,6 +290,22 @@ async def test_connections_that_break_before_they_have_proved_themselves_are_giv
                 await client.execute("")
 
     assert len(server.requests) == 4
+
+
+async def test_tries_are_counted_anew_when_a_connection_has_proved_itself() -> None:
+    def breaks(connection: FakeConnection) -> None:
+        connection.accept()
+        connection.wait_for_ping()
+        connection.ping()
+        connection.drop()
+
+    with FakeServer(*[breaks] * 8, kernel) as server:
+        async with client_of(server) as client:
+            client.connect()
+            await until(lambda: len(server.requests) == 9)
+            text = await printed(client, "hello")
+
+    assert text == "hello"
 
 
 async def test_a_client_that_was_given_up_goes_over_to_another_kernel() -> None:

@@ -285,21 +285,29 @@ async def test_pings_are_answered_while_output_waits_to_be_consumed() -> None:
 
 
 async def test_a_heartbeat_is_a_ping_and_its_answer() -> None:
+    heard, done = threading.Event(), threading.Event()
+
     def script(connection: FakeConnection) -> None:
         connection.accept("v1")
         connection.answer(connection.take("kernel_info_request"))
-        connection.wait_for_ping()
+        for _ in range(12):
+            connection.wait_for_ping()
+        heard.set()
+        while not done.is_set():
+            connection.wait_for_ping()
         connection.answers_pings = False
         connection.stay()
 
     with FakeServer(script) as server:
         async with client_of(server, use_heartbeat=0.05) as client:
             await client.wait_for_ready()
-            beat = client.is_beating
+            while not heard.is_set():
+                await anyio.sleep(0.001)
+            while not client.is_beating:
+                await anyio.sleep(0.001)
+            done.set()
             while client.is_beating:
-                await anyio.sleep(0.01)
-
-    assert beat is True
+                await anyio.sleep(0.001)
 
 
 async def test_one_that_is_idle_sends_pings_alone() -> None:
@@ -366,6 +374,16 @@ async def test_closing_ends_what_connects_and_what_is_pending() -> None:
                 await request
             with pytest.raises(ClientClosedError):
                 client.send("shell", [b"{}", b"{}", b"{}", b"{}"])
+
+
+async def test_closing_leaves_no_task() -> None:
+    before = {task.id for task in anyio.get_running_tasks()}
+    with FakeServer(kernel) as server:
+        async with client_of(server) as client:
+            await client.wait_for_ready()
+        with anyio.fail_after(30):
+            while {task.id for task in anyio.get_running_tasks()} - before:
+                await anyio.sleep(0.001)
 
 
 @pytest.mark.parametrize("url", ["http://host/api", "ws:///api", "host/api"])
