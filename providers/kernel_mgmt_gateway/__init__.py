@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._provider import GatewayKernelProvider
-from ._settings import GatewaySettings
 
 if TYPE_CHECKING:
     from ._errors import (
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     )
     from ._kernels import RemoteKernel
     from ._manager import GatewayKernelManager
+    from ._settings import GatewaySettings
 
 __all__ = (
     "GatewayCredentialsError",
@@ -33,13 +33,18 @@ __all__ = (
     "SignalUnsupportedError",
 )
 
+_MODULE_OF = {
+    "GatewayKernelManager": "_manager",
+    "GatewaySettings": "_settings",
+    "RemoteKernel": "_kernels",
+}
+
 
 # A listing where no gateway is configured needs none of these.
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    modules = {"GatewayKernelManager": "_manager", "RemoteKernel": "_kernels"}
-    module = import_module(f".{modules.get(name, '_errors')}", __name__)
+    module = import_module(f".{_MODULE_OF.get(name, '_errors')}", __name__)
     value = globals()[name] = getattr(module, name)
     return value
 

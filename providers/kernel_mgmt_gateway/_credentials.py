@@ -105,9 +105,11 @@ class Credentials:
     async def _ask(self) -> None:
         from anyio import to_thread
 
-        assert self._renew is not None
+        renew = self._renew
+        assert renew is not None
         try:
-            token = await to_thread.run_sync(self._renew)
+            # A thread may not return a coroutine as it is.
+            (token,) = await to_thread.run_sync(lambda: (renew(),))
             if isawaitable(token):
                 token = await cast("Awaitable[object]", token)
         except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything

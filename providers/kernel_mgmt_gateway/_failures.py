@@ -44,12 +44,14 @@ def refusal_of(
     """Make the error of a request that was answered with a status of failure."""
     said = _without(credentials.secrets, _said(content))
     told = f" ({status}{f': {said}' if said else ''})"
-    if status == 401 or (status == 403 and not credentials.are_there):
+    if status == 401:
         known = "refuses the credentials" if credentials.are_there else "asks for credentials"
         reason = f"{known}{told}; {_way_to_credentials(settings)}"
         return GatewayCredentialsError(settings.url, reason, status)
     if status == 403:
-        reason = f"does not allow this to the user{told}; ask who runs it"
+        # A Jupyter Server says so to those without a token; others mean the user.
+        way = "" if credentials.are_there else f"{_way_to_credentials(settings)}, or "
+        reason = f"does not allow this{told}; {way}ask who runs it"
         return GatewayCredentialsError(settings.url, reason, status)
     if status == 404:
         reason = f"has nothing there{told}; correct its url, which may lack the base path"
@@ -82,9 +84,6 @@ def _why_unreachable(settings: GatewaySettings, error: BaseException) -> str:
         return f"cannot be spoken to over TLS ({told}); see whether its url begins with http://"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return "is not there: nothing listens at its port; start it, or correct its url"
-    for cause in causes:
-        if isinstance(cause, FileNotFoundError | PermissionError):
-            return f"cannot be reached without the file {cause.filename}: {cause.strerror}"
     return f"cannot be reached ({type(error).__name__}); see whether its url is right and it runs"
 
 

@@ -53,6 +53,13 @@ class GatewayKernelProvider(KernelProviderBase):
             self._settings = tuple(_configured(config) if config else _of_environment())
 
     @property
+    def settings(self) -> tuple[GatewaySettings, ...]:
+        """Those of each gateway."""
+        if self._settings is None:
+            self._settings = tuple(_of_environment())
+        return self._settings
+
+    @property
     def problems(self) -> Sequence[Problem]:
         """The gateways that the last listing could not ask, and what is odd in others."""
         return self._problems
@@ -175,13 +182,11 @@ class GatewayKernelProvider(KernelProviderBase):
 
     def _known_gateways(self) -> dict[str, Gateway]:
         if self._gateways is None:
-            if self._settings is None:
-                self._settings = tuple(_of_environment())
-            if not self._settings:
+            if not self.settings:
                 return {}
             from ._gateway import Gateway
 
-            self._gateways = {each.id: Gateway(each) for each in self._settings}
+            self._gateways = {each.id: Gateway(each) for each in self.settings}
         return self._gateways
 
     def _name(self, gateway_id: str, kernelspec: str) -> str:
@@ -190,7 +195,7 @@ class GatewayKernelProvider(KernelProviderBase):
     def _resolve(self, name: str) -> tuple[Gateway, str]:
         gateways = self._known_gateways()
         first, dot, rest = name.partition(".")
-        if dot and first.lower() in gateways:
+        if first and dot and first.lower() in gateways:
             return gateways[first.lower()], rest
         if len(gateways) == 1:
             return next(iter(gateways.values())), name

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.request import Request as CookieRequest
 
 from ._credentials import Credentials
+from ._errors import GatewayError, GatewayUnreachableError
 from ._failures import failure_of, refusal_of
 
 if TYPE_CHECKING:
@@ -98,10 +100,7 @@ class Requests:
             from anyio import to_thread
 
             # It reads files.
-            try:
-                self._trust = await to_thread.run_sync(_make_context, self.settings)
-            except OSError as error:
-                raise failure_of(self.settings, error) from error
+            self._trust = await to_thread.run_sync(_make_context, self.settings)
         return self._trust
 
     @property
@@ -147,6 +146,8 @@ class Requests:
             answer = await send(renew=False)
             if answer.status == 401 and self.credentials.can_renew:
                 answer = await send(renew=True)
+        except GatewayError:
+            raise
         except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
             is_passing = isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError)
             if is_last or not is_passing:
@@ -194,10 +195,23 @@ async def _sleep(seconds: float) -> None:
 
 
 def _make_context(settings: GatewaySettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ca_certs)
+    with _named(settings, f"ca_certs {settings.ca_certs!r}"):
+        context = ssl.create_default_context(cafile=settings.ca_certs)
     if not settings.validate_cert:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if settings.client_cert:
-        context.load_cert_chain(settings.client_cert, settings.client_key)
+        files = f"client_cert {settings.client_cert!r} and client_key {settings.client_key!r}"
+        with _named(settings, files):
+            context.load_cert_chain(settings.client_cert, settings.client_key)
     return context
+
+
+@contextmanager
+def _named(settings: GatewaySettings, files: str) -> Generator[None]:
+    """Name the files in the error of what cannot be loaded."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"is not asked: {files} cannot be loaded ({error.strerror or error})"
+        raise GatewayUnreachableError(settings.url, reason) from error
