@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from kernel_mgmt.client._lenient import content_of, lines_of, text_of
 
 from ._ask import answer, answer_nothing
+from ._terminal import asks_nothing
 
 if TYPE_CHECKING:
     from kernel_mgmt.client import KernelClient
@@ -31,7 +32,7 @@ async def execute(
     :return: the content of the reply
     :raises KernelDiedError: if the kernel dies
     """
-    can_ask = sys.stdin is not None and not source.uses_stdin
+    can_ask = sys.stdin is not None and not source.uses_stdin and not asks_nothing()
     reply = await client.execute_interactive(
         source.code,
         allow_stdin=can_ask,

@@ -87,8 +87,15 @@ class _Commands(CommandGroup):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kernel-mgmt")
-def _commands() -> None:
+@click.option("--no-input", is_flag=True, help="Ask nothing, at a terminal neither.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell on stderr what kernel_mgmt notes.")
+@click.pass_context
+def _commands(context: click.Context, no_input: bool, verbose: bool) -> None:
     """Find, start, use and watch Jupyter kernels."""
+    if verbose:
+        from ._notes import told_notes
+
+        context.with_resource(told_notes())
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 from kernel_mgmt.parameters._json import is_dict, is_list, is_mapping
 
 from ._status import CommandError, Status
+from ._terminal import has_user
 
 __all__ = ("ask_for_missing", "read_parameters", "type_of_text")
 
@@ -71,7 +71,7 @@ def ask_for_missing(schema: Mapping[str, Any] | None, given: dict[str, Any]) -> 
     Nothing is asked unless there is a terminal to answer at.
     """
     missing = [name for name in _required(schema) if name not in given]
-    if not missing or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not missing or not has_user():
         return given
     with _ctrl_c_raises():
         return given | {name: _ask(schema, name) for name in missing}

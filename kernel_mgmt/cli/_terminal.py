@@ -18,6 +18,7 @@ from ._progress import ProgressLine, aside, shown
 from ._status import CommandError, Status
 
 __all__ = (
+    "asks_nothing",
     "confirm",
     "has_user",
     "on_one_line",
@@ -87,8 +88,14 @@ def printable(text: str) -> str:
 
 
 def has_user() -> bool:
-    """Whether somebody can be asked: stdin and stderr are a terminal."""
-    return _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+    """Whether somebody can be asked: stdin and stderr are a terminal, and nothing forbids it."""
+    return not asks_nothing() and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+
+
+def asks_nothing() -> bool:
+    """Whether the option ``--no-input`` forbids to ask."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().params.get("no_input"))
 
 
 def confirm(question: str, *, yes: bool = False) -> None:

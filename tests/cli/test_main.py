@@ -13,6 +13,7 @@ import pytest
 from kernel_mgmt.cli._main import run as run_here
 
 from .conftest import PROGRAM, Run, Terminal
+from .fake_kernelspec import write_fake_kernelspec
 from .installed import write_kernelspec
 
 # An interpreter that has no click.
@@ -185,6 +186,19 @@ def test_ctrl_c_while_modules_load_ends_it_without_a_traceback(
     result = run("run", "nonsense", "-c", "1", PYTHONPATH=str(tmp_path))
 
     assert (result.returncode, result.stdout, result.stderr.strip()) == (130, "", "")
+
+
+def test_what_kernel_mgmt_notes_is_told_if_asked_for(run: Run, tmp_path: Path) -> None:
+    jupyter_path = write_fake_kernelspec(tmp_path)
+
+    told, untold = (
+        run(*options, "run", "fake", "-c", "pid", JUPYTER_PATH=jupyter_path)
+        for options in (["--verbose"], [])
+    )
+
+    assert told.stderr.startswith("kernel_mgmt_subprocess._launcher: Kernel ")
+    assert f" is process {told.stdout}" in told.stderr
+    assert (told.returncode, untold.returncode, untold.stderr) == (0, 0, "")
 
 
 def test_next_to_nothing_is_loaded_before_ctrl_c_is_minded() -> None:

@@ -52,6 +52,13 @@ def test_code_of_stdin_cannot_ask_for_a_line_of_it(run: Run) -> None:
     assert "StdinNotImplementedError" in result.stderr
 
 
+def test_code_cannot_ask_where_that_is_forbidden(run: Run) -> None:
+    result = run("--no-input", "run", "python3", "-c", "input()", stdin="Ada\n")
+
+    assert "StdinNotImplementedError" in result.stderr
+    assert (result.stdout, result.returncode) == ("", 1)
+
+
 def test_other_code_reads_lines_of_stdin(run: Run) -> None:
     code = "print(input('? '), input('? '))\ntry: input()\nexcept EOFError: print('end')"
     result = run("run", "python3", "-c", code, stdin="Ada\r\nLovelace")

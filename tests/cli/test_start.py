@@ -150,6 +150,7 @@ def test_missing_parameters_are_asked_for_at_a_terminal_only(
     kernels: Kernels, terminal: Terminal
 ) -> None:
     refused = kernels.run("start", "-d", "levels")
+    forbidden = ended(terminal("--no-input", "start", "levels", **kernels.env))
     child = terminal("start", "levels", **kernels.env)
     child.expect_exact("level: ")
     child.sendeof()
@@ -162,7 +163,7 @@ def test_missing_parameters_are_asked_for_at_a_terminal_only(
     child.sendintr()
 
     assert "'level' is a required property" in refused.stderr
-    assert (refused.returncode, given_up, ended(child)) == (2, 130, 130)
+    assert (refused.returncode, forbidden, given_up, ended(child)) == (2, 2, 130, 130)
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:
