@@ -46,6 +46,7 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
     # The traits of jupyter_client have types that say less than they seem to.
     context: Any
     data_dir: Any
+    _context_default: Any
     kernel_id: Any
     _created_context: Any
     _ready: Any
@@ -91,12 +92,7 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
         """
         if not self.owns_kernel:
             return
-        under_way = self._operations.under_way
-        if now and under_way is not None and not under_way.is_mine and self.has_kernel:
-            self.shutting_down = True
-            assert self.provisioner is not None
-            await self.provisioner.kill()
-        await self._operate("shutdown", partial(self._shut_down, now, restart))
+        await self._operate("shutdown", partial(self._shut_down, now, restart), at_once=now)
 
     async def _async_interrupt_kernel(self) -> None:
         operation = self._operations.under_way
@@ -129,14 +125,29 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
             else:
                 await asyncio.sleep(pollinterval)
 
-    async def _operate(self, name: OperationName, work: Callable[[], Awaitable[None]]) -> None:
+    def _close_control_socket(self) -> None:
+        if self._control_socket is not None and not self.has_kernel:
+            # What the kernel has not read, nobody will; and to wait for that blocks the event loop.
+            self._control_socket.linger = 0
+        super()._close_control_socket()
+
+    async def _operate(
+        self,
+        name: OperationName,
+        work: Callable[[], Awaitable[None]],
+        *,
+        at_once: bool = False,
+    ) -> None:
         if self._operations.is_mine:
             await work()
             return
+        is_slowed = self._operations.under_way is not None
         operation, is_new = self._operations.begin(self.kernel_id or "", name, work)
         settle = self._make_pending(operation) if is_new else _do_nothing
         operation.waiting += 1
         try:
+            if at_once and is_slowed:
+                await self._hasten()
             await wait_for(operation)
         except asyncio.CancelledError:
             operation.waiting -= 1
@@ -175,7 +186,7 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
         self._operations.check_wanted(self.kernel_id or "")
         self._attempted_start = True
         if self._created_context and self.context.closed:
-            self.context = type(self).context.default(self)
+            self.context = self._context_default()
         try:
             kernel_cmd, keywords = await self._async_pre_start_kernel(**keywords)
             await self._async_launch_kernel(kernel_cmd, **keywords)
@@ -189,7 +200,7 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
         self.stop_restarter()
         try:
             if self.has_kernel:
-                await self._async_interrupt_kernel()
+                await self._interrupt_before_the_end()
             if now:
                 await self._async_kill_kernel()
             else:
@@ -201,6 +212,22 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
             raise
         finally:
             await self._async_cleanup_resources(restart=restart)
+
+    async def _hasten(self) -> None:
+        """End the kernel, for which another operation may wait."""
+        self.shutting_down = True
+        try:
+            if self.provisioner is not None:
+                await self.provisioner.kill()
+        except Exception:
+            self.log.exception("The kernel %s was not killed", self.kernel_id)
+
+    async def _interrupt_before_the_end(self) -> None:
+        try:
+            await self._async_interrupt_kernel()
+        except Exception:
+            # It is ended all the same, by what comes next.
+            self.log.exception("The kernel %s was not interrupted", self.kernel_id)
 
     async def _reap(self) -> None:
         assert self.provisioner is not None
@@ -219,11 +246,18 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
 
     def _is_ours(self) -> bool:
         """Whether nobody names a provisioner for the kernel."""
-        factory = KernelProvisionerFactory.instance(parent=self.parent)
+        factory: Any = KernelProvisionerFactory.instance(parent=self.parent)
         name = factory.default_provisioner_name
         stanza = getattr(self.kernel_spec, "metadata", {}).get("kernel_provisioner", {})
-        is_chosen = os.environ.get(factory.default_provisioner_name_env) == name
-        return "provisioner_name" not in stanza and name == "local-provisioner" and not is_chosen
+        is_usual = name == "local-provisioner" and not _is_chosen(factory, name)
+        return is_usual and "provisioner_name" not in stanza
+
+
+def _is_chosen(factory: Any, name: str) -> bool:
+    """Whether the environment or the configuration names the provisioner that is the usual one."""
+    return os.environ.get(
+        factory.default_provisioner_name_env
+    ) == name or "default_provisioner_name" in factory.config.get("KernelProvisionerFactory", {})
 
 
 def _do_nothing() -> None:

@@ -71,6 +71,17 @@ class MultiKernelManager(jupyter_client.multikernelmanager.MultiKernelManager):
             # Also when it was cancelled, or could not be started.
             self._pending_kernels.pop(kernel_id, None)
 
+    async def _remove_kernel_when_ready(
+        self, kernel_id: str, kernel_awaitable: Awaitable[Any]
+    ) -> None:
+        try:
+            await kernel_awaitable
+            self.remove_kernel(kernel_id)
+        except Exception:
+            self.log.exception("The kernel %s was not shut down", kernel_id)
+        finally:
+            self._pending_kernels.pop(kernel_id, None)
+
     start_kernel: Any = run_sync(
         jupyter_client.multikernelmanager.MultiKernelManager._async_start_kernel
     )

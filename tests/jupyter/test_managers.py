@@ -18,6 +18,9 @@ from typing import Any
 import anyio
 import pytest
 from jupyter_client import manager as of_jupyter_client
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets.config import LoggingConfigurable
 
 from kernel_mgmt import KernelLaunchError, KernelStateError
 from kernel_mgmt.jupyter import (
@@ -129,6 +132,18 @@ async def test_a_start_that_was_cancelled_can_be_made_again(manager: Any) -> Non
     assert manager.ready.exception() is None
 
 
+async def test_a_kernel_can_be_started_after_its_shutdown(manager: Any) -> None:
+    await manager.start_kernel()
+    await manager.shutdown_kernel(now=True)
+    await manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    await client.wait_for_ready(timeout=60)
+    client.stop_channels()
+
+    assert await manager.is_alive()
+
+
 async def test_a_shutdown_whose_caller_is_cancelled_goes_on_to_its_end(
     manager: Any, runtime_dir: Path
 ) -> None:
@@ -217,6 +232,19 @@ async def test_a_shutdown_hastens_one_that_waits_for_the_kernel(make_spec: MakeS
     assert not manager.has_kernel
 
 
+async def test_an_interrupt_that_fails_does_not_keep_a_kernel_alive(make_spec: MakeSpec) -> None:
+    class FailsToInterrupt(AsyncKernelManager):
+        async def _async_interrupt_kernel(self) -> None:
+            raise ProcessLookupError
+
+    make_spec("fake", argv=fake_kernel_argv())
+    manager: Any = FailsToInterrupt(kernel_name="fake")
+    await manager.start_kernel()
+    await manager.shutdown_kernel()
+
+    assert not manager.has_kernel
+
+
 async def test_a_kernel_that_ends_at_startup_says_how_and_why(make_spec: MakeSpec) -> None:
     make_spec("broken", argv=[sys.executable, "-S", "-c", BROKEN])
 
@@ -296,3 +324,39 @@ async def test_a_kernel_type_is_a_name_for_a_kernel() -> None:
 
     assert manager.kernel_spec.display_name == dotted.kernel_spec.display_name
     assert manager.kernel_spec.metadata["kernel_provisioner"]["provisioner_name"] == "kernel-mgmt"
+
+
+async def test_a_kernelspec_may_name_another_provisioner(make_spec: MakeSpec) -> None:
+    stanza = {"provisioner_name": "local-provisioner"}
+    make_spec("theirs", argv=fake_kernel_argv(), metadata={"kernel_provisioner": stanza})
+    manager = MANAGER(kernel_name="theirs")
+    await manager.start_kernel()
+    before = manager.ports
+    await manager.restart_kernel(now=True, newports=True)
+    await manager.shutdown_kernel(now=True)
+
+    assert type(manager.provisioner) is LocalProvisioner
+    assert set(manager.ports).isdisjoint(before)
+
+
+async def test_the_environment_may_name_another_provisioner(
+    manager: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    KernelProvisionerFactory.clear_instance()
+    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "local-provisioner")
+    await manager.start_kernel()
+
+    assert type(manager.provisioner) is LocalProvisioner
+
+
+async def test_the_configuration_may_name_another_provisioner(make_spec: MakeSpec) -> None:
+    make_spec("fake", argv=fake_kernel_argv())
+    KernelProvisionerFactory.clear_instance()
+    server = LoggingConfigurable()
+    server.config.KernelProvisionerFactory.default_provisioner_name = "local-provisioner"
+    manager = MANAGER(kernel_name="fake", parent=server)
+    await manager.start_kernel()
+    await manager.shutdown_kernel(now=True)
+    KernelProvisionerFactory.clear_instance()
+
+    assert type(manager.provisioner) is LocalProvisioner
