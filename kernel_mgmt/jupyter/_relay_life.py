@@ -72,7 +72,7 @@ async def forward(
             with anyio.CancelScope() as scope:
                 if not client.owned_kernel:
                     tasks.start_soon(_end_when_silent, client, silent_most, scope)
-                await life.ended.wait()
+                await life.until_end()
             failure = client.failure or KernelDiedError()
             tasks.cancel_scope.cancel()
     finally:
@@ -82,13 +82,10 @@ async def forward(
 
 
 class Life:
-    """Hands on what programs ask of a kernel, and what it answers and publishes.
-
-    :ivar ended: set when the kernel has died, or is out of reach for good
-    """
+    """Hands on what programs ask of a kernel, and what it answers and publishes."""
 
     def __init__(self, front: Front, client: KernelClient, limit: int) -> None:
-        self.ended = anyio.Event()
+        self._has_failed = anyio.Event()
         self._front = front
         self._client = client
         self._limit = limit
@@ -98,7 +95,7 @@ class Life:
         self._has_questions = anyio.Event()
         client.add_handler(self._take_published)
         client.add_handler(self._take_answer, ("shell", "control", "stdin"))
-        client.add_change_handler(self.ended.set)
+        client.add_change_handler(self._change)
 
     @property
     def is_reachable(self) -> bool:
@@ -126,6 +123,13 @@ class Life:
         for asked in self._routes.take_unanswered():
             self._fail(asked, error)
 
+    async def until_end(self) -> None:
+        """Wait until the kernel has died, or is out of reach for good."""
+        await self._has_failed.wait()
+        while self._client.failure is None:  # the client has gone over to another kernel
+            self._has_failed = anyio.Event()
+            await self._has_failed.wait()
+
     async def get_ready(self) -> None:
         """Wait until the kernel answers, and let the programs in then at the latest."""
         with suppress(KernelManagementError):
@@ -142,6 +146,12 @@ class Life:
             for asked, message in questions:
                 if self._routes.is_unanswered(asked):
                     self._put_question(asked, message)
+
+    def _change(self) -> None:
+        if self._client.failure is not None:
+            self._has_failed.set()
+        else:  # another kernel has come in the place of the one that was asked
+            self.fail(KernelDiedError())
 
     def _take_published(self, message: Message) -> None:
         self._front.let_in()
