@@ -39,6 +39,10 @@ class KernelProviderBase(ABC):
     ``get_kernel(name)``, plain or a coroutine function, which returns its attributes or raises
     :exc:`NoSuchKernelError` or :exc:`KernelSpecError`.
 
+    A provider whose kernel types have files, such as logos, that are not in a directory of this
+    machine tells their paths in the attribute ``resources``, and has an asynchronous method
+    ``get_resource(name, path)``, which returns the content of one, or ``None`` if there is none.
+
     A provider that keeps what it has found for longer than a listing, such as on disk, also has a
     method ``refresh()``, which forgets it. It is called in a thread, before the next listing.
 

@@ -16,8 +16,10 @@ class KernelAttributes(TypedDict, total=False):
     """What a provider tells about one kernel type.
 
     ``find_kernels`` of a provider may leave out anything; what :class:`~kernel_mgmt.discovery.KernelFinder`
-    returns has every key but ``argv``, ``resource_dir``, ``kernel_protocol_version`` and
-    ``launch_parameters``, which are there only where the kernel type has them.
+    returns has every key but ``argv``, ``resource_dir``, ``kernel_protocol_version``,
+    ``launch_parameters``, ``origin`` and ``resources``, which are there only where the kernel type has
+    them. ``origin`` is the URL that a kernel type of another machine comes from, and ``resources`` the
+    path of each of its files by its name, for ``get_resource`` of its provider.
     """
 
     display_name: str
@@ -30,6 +32,8 @@ class KernelAttributes(TypedDict, total=False):
     metadata: JSONDict
     kernel_protocol_version: str
     launch_parameters: JSONDict
+    origin: str
+    resources: dict[str, str]
 
 
 class ConnectionInfo(TypedDict, total=False):

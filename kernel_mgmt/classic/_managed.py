@@ -312,7 +312,8 @@ class ManagedKernel(ConnectionSettings, Generic[AnyClient]):
 
     def _own_file(self) -> str | None:
         manager = None if self._kernel is None else self._kernel.manager
-        return None if manager is None else manager.describe().get("connection_file")
+        path = None if manager is None else manager.describe().get("connection_file")
+        return path or None
 
     def _check_ownership(self, operation: str) -> None:
         if not self.owns_kernel:

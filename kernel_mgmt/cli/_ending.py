@@ -65,7 +65,7 @@ async def shut_down(
     The arguments are those of :meth:`~kernel_mgmt.KernelClient.shutdown_or_terminate`.
     """
     async with KernelClient(manager.connection_info, manager) as client:
-        if connection_info_of(record) is None:
+        if record.remote is None and connection_info_of(record) is None:
             client.close()
         return await client.shutdown_or_terminate(timeout, restart=restart)
 

@@ -35,6 +35,8 @@ _KEYS = (
     "metadata",
     "kernel_protocol_version",
     "launch_parameters",
+    "origin",
+    "resources",
 )
 
 
@@ -86,7 +88,7 @@ def parameters_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def place(attributes: Mapping[str, Any]) -> str:
     """Return where a kernel type comes from, with ``~`` for the home directory."""
-    return shorten(attributes.get("resource_dir") or "")
+    return shorten(attributes.get("resource_dir") or attributes.get("origin") or "")
 
 
 def shorten(path: str) -> str:

@@ -31,7 +31,8 @@ def nobody_else_restarts(record: KernelRecord) -> Generator[None]:
     if sys.platform == "win32":
         yield
         return
-    path = os.path.join(os.path.dirname(record.connection_file), _NAME.format(record.kernel_id))
+    directory = os.path.dirname(record.connection_file) or jupyter_runtime_dir()
+    path = os.path.join(directory, _NAME.format(record.kernel_id))
     try:
         with _locked(path, os.O_CREAT):
             try:

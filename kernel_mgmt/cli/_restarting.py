@@ -17,6 +17,7 @@ from ._status import CommandError, Status
 
 if TYPE_CHECKING:
     from kernel_mgmt.records import KernelRecord, LaunchDetails
+    from kernel_mgmt.types import ConnectionInfo
 
 __all__ = ("restart",)
 
@@ -35,8 +36,7 @@ async def restart(record: KernelRecord, startup_timeout: float) -> bool:
         record = find_known(record.kernel_id)
         plan = _plan(record, _check(record), finder, startup_timeout)
         await finder.get_async(plan.kernel_type)
-        listen_at = connection_info_of(record)
-        await _end(record, finder)
+        listen_at = await _end(record, finder)
         started = await plan.start(record.kernel_id, restart=True, listen_at=listen_at)
         started.client.close()
     return started.same_ports
@@ -81,7 +81,11 @@ def _plan(
     )
 
 
-async def _end(record: KernelRecord, finder: KernelFinder) -> None:
+async def _end(record: KernelRecord, finder: KernelFinder) -> ConnectionInfo | None:
+    """End a kernel, and return where its successor is to listen."""
+    listen_at = connection_info_of(record)
     manager = await take_hold_to_end(record, finder)
-    if manager is not None:
-        await shut_down(record, manager, restart=True)
+    if manager is None:
+        return listen_at
+    await shut_down(record, manager, restart=True)
+    return listen_at if record.remote is None else manager.connection_info

@@ -72,6 +72,7 @@ def _facts(told: Explanation) -> Iterator[tuple[str, list[str]]]:
     yield from _launch(told)
     yield "Protocol", [attributes.get("kernel_protocol_version") or "not told"]
     yield "Parameters", list(_parameters(told)) or ["none"]
+    yield "From", [attributes["origin"]] if "origin" in attributes else []
     yield "Files", [shorten(attributes["resource_dir"])] if "resource_dir" in attributes else []
     yield "", [f"  {name}" for name in told.files]
 

@@ -87,9 +87,10 @@ def _cells(row: dict[str, Any], ids: dict[str, str], *, wide: bool) -> list[str]
         shown(row["uptime"], duration(row["uptime"] or 0)),
         shown(row["memory"], size(row["memory"] or 0)),
         shown(row["cpu_percent"], f"{row['cpu_percent'] or 0:.0f}%"),
-        str(row["pid"]),
+        shown(row["pid"], str(row["pid"])),
     ]
-    return [*cells, row["machine"], row["cwd"] or "-", row["connection_file"]] if wide else cells
+    where = [row["machine"], row["cwd"] or "-", row["connection_file"] or "-"]
+    return [*cells, *where] if wide else cells
 
 
 def _describe(records: Sequence[KernelRecord]) -> list[dict[str, Any]]:
@@ -111,12 +112,12 @@ def _describe(records: Sequence[KernelRecord]) -> list[dict[str, Any]]:
             "cpu_percent": usage[record.process.pid].cpu_percent
             if record.process.pid in usage
             else None,
-            "pid": record.process.pid,
+            "pid": record.process.pid or None,
             "persist": record.persist,
             "machine": record.machine.host,
             "foreign": is_foreign(record),
             "cwd": record.cwd,
-            "connection_file": record.connection_file,
+            "connection_file": record.connection_file or None,
             "log_file": record.log_file,
         }
         for record in records
@@ -131,6 +132,7 @@ async def _find_out(
     from ._states import states_of
     from ._usage import UsageMeter
 
+    runs = [record for record in runs if record.remote is None]
     meter = UsageMeter(record.process.pid for record in runs)
     states = await states_of(records)
     if runs:

@@ -81,8 +81,8 @@ def _print(manager: KernelManagerABC, output: str) -> None:
                 "id": manager.kernel_id,
                 "name": record and record.name,
                 "kernel": record and record.kernel_type,
-                "connection_file": record and record.connection_file,
-                "pid": record and record.process.pid,
+                "connection_file": record and (record.connection_file or None),
+                "pid": record and (record.process.pid or None),
             }
         )
     else:
@@ -136,7 +136,7 @@ def _signals() -> list[signal.Signals]:
 def _tell(manager: KernelManagerABC, record: KernelRecord | None) -> None:
     lines = [f"The kernel {manager.kernel_id} runs. Connect to it by"]
     lines.append(f"  kernel-mgmt console {(record and record.name) or manager.kernel_id[:8]}")
-    if record is not None:
+    if record is not None and record.connection_file:
         lines.append(f"  jupyter console --existing {record.connection_file}")
     _talk("\n".join([*lines, "Ctrl-C ends it."]))
 

@@ -37,14 +37,17 @@ class KernelRecord:
     """Describes a running kernel, without its key, which is in the connection file alone.
 
     :ivar name: what people call this kernel, if it was given a name
-    :ivar process: the process of the kernel
+    :ivar process: the process of the kernel; its pid is 0 where it is none of a machine that is known
     :ivar kernel_type: the name of its type, such as ``"spec/python3"``, if the launcher knew it
     :ivar launcher: the full name of the class that launched it
+    :ivar connection_file: empty if there is none
     :ivar files: the files, and directories of sockets, that are to be removed when it has ended
     :ivar persist: whether it goes on when its owner is gone
     :ivar launch: what it was launched with; ``None`` if that is not known, or no JSON
     :ivar owner: the process that launched it
     :ivar created_at: when it was launched, in seconds after the epoch
+    :ivar remote: by what its provider knows a kernel that is reached through a server; ``None`` for
+        one that is a process of the machine
     """
 
     kernel_id: str
@@ -64,6 +67,7 @@ class KernelRecord:
     owner: ProcessIdentity = field(default_factory=lambda: ProcessIdentity.of(os.getpid()))
     machine: Machine = field(default_factory=Machine.this)
     created_at: float = field(default_factory=time.time)
+    remote: dict[str, str] | None = None
 
     def to_dict(self) -> JSONDict:
         """Return a plain dict, which JSON can hold; ``launch`` in it may have secrets."""
@@ -85,6 +89,8 @@ class KernelRecord:
 
 def is_foreign(record: KernelRecord) -> bool:
     """Whether the kernel is one of another machine or container, so that nothing can be told."""
+    if record.remote is not None:  # its server is asked, from wherever
+        return False
     here, there = Machine.this(), record.machine
     if here.is_same_boot(there):
         return here.pid_namespace != there.pid_namespace
@@ -94,8 +100,10 @@ def is_foreign(record: KernelRecord) -> bool:
 def is_stale(record: KernelRecord) -> bool:
     """Whether the kernel no longer runs, though another process may have its pid.
 
-    A foreign record is never stale.
+    A foreign record is never stale, nor is that of a kernel of which its server must be asked.
     """
+    if record.remote is not None:
+        return False
     return not is_foreign(record) and not (_is_of_this_boot(record) and record.process.runs())
 
 

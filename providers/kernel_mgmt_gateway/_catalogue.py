@@ -84,7 +84,7 @@ class Catalogue:
         if answer.status == 404:
             raise NoSuchKernelError(name, () if known is None else known.attributes)
         try:
-            return attributes_of(answer.json(), self._settings.label)
+            return attributes_of(answer.json(), self._settings)
         except ValueError as error:
             raise self._not_understood(error) from error
 
@@ -130,7 +130,7 @@ class Catalogue:
         endpoint = self._settings.kernelspecs_endpoint
         answer = await self._requests.send("GET", endpoint, query=self._query())
         try:
-            return kernel_types_of(answer.json(), self._settings.label)
+            return kernel_types_of(answer.json(), self._settings)
         except ValueError as error:
             raise self._not_understood(error) from error
 

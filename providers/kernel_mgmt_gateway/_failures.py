@@ -49,9 +49,8 @@ def refusal_of(
         reason = f"{known}{told}; {_way_to_credentials(settings)}"
         return GatewayCredentialsError(settings.url, reason, status)
     if status == 403:
-        # A Jupyter Server says so to those without a token; others mean the user.
-        way = "" if credentials.are_there else f"{_way_to_credentials(settings)}, or "
-        reason = f"does not allow this{told}; {way}ask who runs it"
+        # A Jupyter Server says so of a token that is missing or wrong; others mean the user.
+        reason = f"does not allow this{told}; {_way_to_credentials(settings)}, or ask who runs it"
         return GatewayCredentialsError(settings.url, reason, status)
     if status == 404:
         reason = f"has nothing there{told}; correct its url, which may lack the base path"

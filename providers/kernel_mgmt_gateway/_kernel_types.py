@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kernel_mgmt.types import KernelAttributes
+
+if TYPE_CHECKING:
+    from ._settings import GatewaySettings
 
 __all__ = ("KernelTypes", "attributes_of", "kernel_types_of", "resource_paths")
 
@@ -27,7 +30,7 @@ class KernelTypes:
     odd: tuple[str, ...] = ()
 
 
-def kernel_types_of(listing: object, label: str) -> KernelTypes:
+def kernel_types_of(listing: object, settings: GatewaySettings) -> KernelTypes:
     """Read the answer to the request for all kernelspecs.
 
     :raises ValueError: if it is none
@@ -38,19 +41,19 @@ def kernel_types_of(listing: object, label: str) -> KernelTypes:
     odd: list[str] = []
     for name, model in kernelspecs.items():
         try:
-            attributes[name] = attributes_of(model, label)
+            attributes[name] = attributes_of(model, settings)
         except ValueError:
             odd.append(name)
     default = told.get("default")
     return KernelTypes(attributes, default if isinstance(default, str) else None, tuple(odd))
 
 
-def attributes_of(model: object, label: str) -> KernelAttributes:
+def attributes_of(model: object, settings: GatewaySettings) -> KernelAttributes:
     """Read what a gateway tells of one kernelspec.
 
-    The argv is left out: it is none of this machine.
+    The argv is left out: it is none of this machine. The display name tells the gateway, since there
+    may be a kernel type of the same here.
 
-    :param label: what people know the gateway by, for the display name
     :raises ValueError: if it is no kernelspec
     """
     told = _mapping(model)
@@ -60,7 +63,8 @@ def attributes_of(model: object, label: str) -> KernelAttributes:
     for key in _SCHEMA_KEYS:
         kept.pop(key, None)
     attributes: dict[str, Any] = {
-        "display_name": f"{spec.get('display_name') or told.get('name') or '?'} ({label})",
+        "display_name": f"{spec.get('display_name') or told.get('name') or '?'} ({settings.label})",
+        "origin": settings.url,
         "metadata": kept,
         "resources": dict(resource_paths(told.get("resources"))),
     }

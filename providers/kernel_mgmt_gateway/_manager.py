@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import warnings
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kernel_mgmt.abc import TransportABC
+    from kernel_mgmt.records import KernelRecord
+    from kernel_mgmt.types import JSONDict
 
     from ._gateway import Gateway
     from ._kernels import RemoteKernel
@@ -39,6 +42,7 @@ class GatewayKernelManager(KernelManagerABC):
     :param kernel: what the gateway tells of it
     :param kernel_id: the id of the kernel for this program; the gateway's when ``None``
     :param is_owned: whether it is to be ended by whoever has the manager
+    :param record: what :meth:`describe` tells; a file of it is removed when the kernel has ended
 
     :ivar remote_id: the id of the kernel on the gateway
     """
@@ -50,6 +54,7 @@ class GatewayKernelManager(KernelManagerABC):
         *,
         kernel_id: str | None = None,
         is_owned: bool = False,
+        record: KernelRecord | None = None,
     ) -> None:
         self.kernel_id = kernel.id if kernel_id is None else kernel_id
         self.remote_id = kernel.id
@@ -59,6 +64,7 @@ class GatewayKernelManager(KernelManagerABC):
         self._end = End()
         self._polled_at = monotonic()
         self._is_owned = is_owned
+        self._record = record
         self._is_out_of_reach = False
 
     @property
@@ -79,7 +85,7 @@ class GatewayKernelManager(KernelManagerABC):
         if kernel is None:
             self._is_gone()
         elif kernel.execution_state == "dead":
-            self._end.come(ExitStatus(tail=kernel.reason or ""))
+            self._has_ended(ExitStatus(tail=kernel.reason or ""))
             return None
         return kernel
 
@@ -136,11 +142,15 @@ class GatewayKernelManager(KernelManagerABC):
         self.asked_to_end = True
         if self._end.status is None:
             await self._gateway.delete(self.remote_id)
-            self._end.come(ExitStatus())
+            self._has_ended(ExitStatus())
 
     async def terminate(self) -> None:
         """Do the same as :meth:`kill`, which is all that a gateway can do."""
         await self.kill()
+
+    def describe(self) -> JSONDict:
+        """Return the kernel's record as a plain dict, without secrets; empty if it has none."""
+        return {} if self._record is None else replace(self._record, launch=None).to_dict()
 
     def make_transport(
         self,
@@ -172,7 +182,15 @@ class GatewayKernelManager(KernelManagerABC):
 
     def _is_gone(self) -> None:
         self.asked_to_end = True
-        self._end.come(ExitStatus())
+        self._has_ended(ExitStatus())
+
+    def _has_ended(self, status: ExitStatus) -> None:
+        # A kernel that follows it has its id, and may have written its record by then.
+        if self._record is not None and self._end.status is None:
+            from ._record import remove_record
+
+            remove_record(self.kernel_id)
+        self._end.come(status)
 
     def __repr__(self) -> str:
         state = "running" if self._end.status is None else "ended"

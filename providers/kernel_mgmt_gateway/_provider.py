@@ -13,6 +13,7 @@ from kernel_mgmt.types import LaunchOptions, Problem
 
 if TYPE_CHECKING:
     from kernel_mgmt.abc import FoundKernels
+    from kernel_mgmt.records import KernelRecord
     from kernel_mgmt.types import ConnectionInfo, KernelAttributes, LaunchParams, LaunchPlan
 
     from ._errors import GatewayError
@@ -110,6 +111,7 @@ class GatewayKernelProvider(KernelProviderBase):
         """
         from ._launch import check_options, launch_kernel
         from ._manager import GatewayKernelManager
+        from ._record import make_record, put_record
 
         options = LaunchOptions() if options is None else options
         gateway, kernelspec = self._resolve(name)
@@ -117,8 +119,11 @@ class GatewayKernelProvider(KernelProviderBase):
             raise LaunchParameterError(name, ["a gateway takes no launch parameters"])
         check_options(gateway.settings, options)
         kernel = await launch_kernel(gateway, kernelspec, cwd, options)
+        kernel_id = options.kernel_id or kernel.id
+        record = make_record(gateway, kernel, kernel_id, f"{self.id}/{name}", cwd, options)
+        put_record(record)
         manager = GatewayKernelManager(
-            gateway, kernel, kernel_id=options.kernel_id, is_owned=not options.persist
+            gateway, kernel, kernel_id=kernel_id, is_owned=not options.persist, record=record
         )
         return manager.connection_info, manager
 
@@ -156,6 +161,26 @@ class GatewayKernelProvider(KernelProviderBase):
         if kernel is None:
             raise ReattachError(kernel_id, f"the gateway {gateway.settings.url} does not know it")
         return GatewayKernelManager(gateway, kernel)
+
+    async def reattach(self, record: KernelRecord) -> GatewayKernelManager:
+        """Take hold of a kernel that this provider launched in another process.
+
+        :raises KernelDiedError: if it no longer runs
+        :raises ReattachError: if its gateway is not configured
+        :raises GatewayError: if the gateway does not tell
+        """
+        from kernel_mgmt.exceptions import KernelDiedError
+
+        from ._manager import GatewayKernelManager
+        from ._record import find_gateway, remove_record
+
+        gateway, remote_id = find_gateway(record, self._known_gateways())
+        await gateway.requests.ssl_context()
+        kernel = await gateway.kernel(remote_id)
+        if kernel is None:
+            remove_record(record.kernel_id)
+            raise KernelDiedError
+        return GatewayKernelManager(gateway, kernel, kernel_id=record.kernel_id, record=record)
 
     async def list_running(self, gateway_id: str = "") -> list[RemoteKernel]:
         """List the kernels that run on a gateway, whoever has started them.

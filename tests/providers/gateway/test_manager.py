@@ -6,6 +6,7 @@ import gc
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -35,6 +36,13 @@ from .conftest import Server
 from .rest_server import Fault, RestServer, rest_server
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def runtime_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where records are; some tests leave a kernel."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    return tmp_path / "runtime"
 
 
 @pytest.fixture

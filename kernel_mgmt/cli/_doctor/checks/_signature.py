@@ -15,7 +15,9 @@ from kernel_mgmt.wire import Signer
 _SECONDS_TO_TAKE_IT = 1.0
 
 
-async def check(subject: Subject, _kernel: RunningKernel) -> Finding:
+async def check(subject: Subject, kernel: RunningKernel) -> Finding:
+    if kernel.transport not in ("tcp", "ipc"):
+        return note(f"cannot be tried: over {kernel.transport}, messages are not signed")
     async with subject.started() as own:
         try:
             answers = await _answers_after_bad_signature(own, subject.patience)
