@@ -200,7 +200,13 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
         self.stop_restarter()
         try:
             if self.has_kernel:
-                await self._interrupt_before_the_end()
+                await self._end(now, restart)
+        finally:
+            await self._async_cleanup_resources(restart=restart)
+
+    async def _end(self, now: bool, restart: bool) -> None:
+        try:
+            await self._interrupt_before_the_end()
             if now:
                 await self._async_kill_kernel()
             else:
@@ -210,8 +216,6 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
             # Such as the cancellation of all tasks when their event loop is closed.
             await self._async_kill_kernel()
             raise
-        finally:
-            await self._async_cleanup_resources(restart=restart)
 
     async def _hasten(self) -> None:
         """End the kernel, for which another operation may wait."""

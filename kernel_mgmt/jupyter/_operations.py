@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from threading import Lock
 from typing import Literal, TypeAlias
@@ -21,6 +21,7 @@ class Operation:
     :ivar ended: done when it has ended, in whatever thread it is waited for
     :ivar task: the task that does it
     :ivar waiting: how many callers wait for it
+    :ivar is_cancelled: whether nobody waited for it any more
     """
 
     def __init__(self, kernel_id: str, name: OperationName) -> None:
@@ -28,6 +29,7 @@ class Operation:
         self.ended: Future[None] = Future()
         self.task: asyncio.Task[None] | None = None
         self.waiting = 0
+        self.is_cancelled = False
         self._kernel_id = kernel_id
 
     @property
@@ -35,12 +37,14 @@ class Operation:
         """Whether the caller is a part of it."""
         return self.task is not None and self.task is _current_task()
 
-    def begin(self, before: Operation | None, work: Callable[[], Awaitable[None]]) -> None:
-        """Have a task do the work, when the operation before it has ended."""
+    def begin(self, before: Iterable[Operation], work: Callable[[], Awaitable[None]]) -> None:
+        """Have a task do the work, when all operations before it have ended."""
+        # The last one may be cancelled while it waits for those before itself.
+        ahead = tuple(before)
 
         async def work_in_turn() -> None:
-            if before is not None:
-                await wait_for(before)
+            for operation in ahead:
+                await wait_for(operation)
             await work()
 
         self.task = asyncio.create_task(work_in_turn())
@@ -48,8 +52,9 @@ class Operation:
         self.task.add_done_callback(self._end)
 
     def cancel(self) -> None:
-        """Cancel the task, on the demand of any thread."""
-        if self.task is not None and not self.task.done():
+        """Cancel the task, on the demand of any thread; what it has to clean up goes on."""
+        if self.task is not None and not self.is_cancelled:
+            self.is_cancelled = True
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 
     def call_at_end(self, function: Callable[[], None]) -> None:
@@ -97,10 +102,11 @@ class Operations:
         :raises KernelStateError: if the kernel is being shut down, and this is no shutdown
         """
         with self._lock:
-            before = self.under_way
-            if before is not None and before.name == name:
-                return before, False
-            if before is not None and before.name == "shutdown":
+            before = tuple(self._queue)
+            last = before[-1] if before else None
+            if last is not None and last.name == name and not last.is_cancelled:
+                return last, False
+            if last is not None and last.name == "shutdown":
                 raise KernelStateError(kernel_id, name, "stopping")
             operation = Operation(kernel_id, name)
             self._queue.append(operation)

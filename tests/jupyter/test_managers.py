@@ -132,6 +132,17 @@ async def test_a_start_that_was_cancelled_can_be_made_again(manager: Any) -> Non
     assert manager.ready.exception() is None
 
 
+async def test_nobody_joins_a_start_that_is_undone(manager: Any) -> None:
+    starting = asyncio.create_task(manager.start_kernel())
+    await asyncio.sleep(0)
+    starting.cancel()
+    # In the step after, the start is cancelled and has not ended.
+    await asyncio.sleep(0)
+    await manager.start_kernel()
+
+    assert await manager.is_alive()
+
+
 async def test_a_kernel_can_be_started_after_its_shutdown(manager: Any) -> None:
     await manager.start_kernel()
     await manager.shutdown_kernel(now=True)
@@ -142,6 +153,15 @@ async def test_a_kernel_can_be_started_after_its_shutdown(manager: Any) -> None:
     client.stop_channels()
 
     assert await manager.is_alive()
+
+
+async def test_a_kernel_can_be_shut_down_twice(manager: Any) -> None:
+    await manager.shutdown_kernel()
+    await manager.start_kernel()
+    await manager.shutdown_kernel()
+    await manager.shutdown_kernel()
+
+    assert manager.ready.exception() is None
 
 
 async def test_a_shutdown_whose_caller_is_cancelled_goes_on_to_its_end(
