@@ -43,6 +43,7 @@ async def test_who_waits_behind_one_that_is_cancelled_does_not_pass_those_before
     waiting.cancel()
     with anyio.fail_after(30):
         await wait_for(waiting)
+        await anyio.wait_all_tasks_blocked()
         begun = list(work.begun)
         work.may_end.set()
         await wait_for(last)
