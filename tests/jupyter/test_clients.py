@@ -122,11 +122,22 @@ def test_the_clients_are_those_of_jupyter_client() -> None:
     assert issubclass(AsyncKernelClient, jupyter_client.asynchronous.client.AsyncKernelClient)
 
 
-def test_nothing_is_lost_while_the_client_sleeps(client: Any) -> None:
+def test_nothing_is_lost_while_the_client_sleeps(make_spec: MakeSpec) -> None:
+    # One that drops what it publishes when nobody reads.
+    make_spec("real", argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+    manager = KernelManager(kernel_name="real", client_factory=BLOCKING)
+    manager.start_kernel()
+    client: Any = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    display = "from IPython.display import publish_display_data as display\n"
+    loop = "for _ in range(20_000): display({'text/plain': 2000 * 'x'})"
     # Until the reply, nobody looks at what is published.
-    reply = client.execute("display 20000 2000", reply=True, timeout=60)
+    reply = client.execute(display + loop, reply=True, timeout=120)
 
     messages = until_idle(client.get_iopub_msg, reply["parent_header"]["msg_id"])
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
     assert len([each for each in messages if each["msg_type"] == "display_data"]) == 20_000
 
 
