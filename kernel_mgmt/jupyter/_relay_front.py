@@ -41,6 +41,7 @@ _READ_OF_ONE: tuple[Channel, ...] = ("control", "stdin")
 # The loop is let breathe after so many messages or so long a time in seconds.
 _MOST_MESSAGES = 64
 _MOST_TIME = 0.001
+_PATIENCE = 0.5
 # What was sent last is given as long to go (milliseconds).
 _LINGER = 1000
 
@@ -69,9 +70,14 @@ class Front:
 
     :param at: where to listen; ports that are free, with a new key, when ``None``
     :param limit: how many bytes may wait for programs that do not read what is published
+    :param patience: how long requests wait for somebody to subscribe, in seconds: a program connects
+        its sockets one by one, and would miss what comes of its request
     """
 
-    def __init__(self, at: ConnectionInfo | None, limit: int) -> None:
+    def __init__(
+        self, at: ConnectionInfo | None, limit: int, *, patience: float = _PATIENCE
+    ) -> None:
+        self.patience = patience
         self.connection_info: ConnectionInfo = _new_info() if at is None else at.copy()
         self._signer = Signer(
             self.connection_info.get("key", "").encode(),
@@ -83,6 +89,7 @@ class Front:
         self._sockets: dict[Channel, zmq.Socket[bytes]] = {}
         self._kernel: ServedKernel | None = None
         self._let_in = False
+        self._subscribed = False
         self._read: set[Channel] = set(_READ_ALWAYS)
         self._unwelcomed: set[bytes] = set()
         self._malformed = 0
@@ -141,10 +148,14 @@ class Front:
         if self._let_in:
             return
         self._let_in = True
-        self._read.add("shell")
-        self._look("shell")
         while self._unwelcomed:
             self._welcome(self._unwelcomed.pop())
+        self._read_shell()
+
+    def wait_for_no_subscriber(self) -> None:
+        """Take requests on shell though nobody subscribes to what comes of them."""
+        self._subscribed = True
+        self._read_shell()
 
     def reply(
         self, channel: Channel, identities: Sequence[Buffer], parts: Sequence[Buffer]
@@ -208,6 +219,11 @@ class Front:
         for socket in sockets.values():
             socket.close()
 
+    def _read_shell(self) -> None:
+        if self._let_in and self._subscribed:
+            self._read.add("shell")
+            self._look("shell")
+
     def _look(self, channel: Channel) -> None:
         """Read soon what there is; to have sent something may have used up the news of it."""
         socket = self._sockets.get(channel)
@@ -242,8 +258,10 @@ class Front:
     def _take_subscription(self, subscription: bytes) -> None:
         if subscription[:1] == b"\x01":
             self._unwelcomed.add(subscription[1:])
+            self._subscribed = True
             if self._let_in:
                 self._welcome(self._unwelcomed.pop())
+                self._read_shell()
 
     def _take_request(self, channel: Channel, frames: list[Buffer]) -> None:
         try:

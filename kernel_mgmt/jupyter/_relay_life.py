@@ -135,6 +135,8 @@ class Life:
         with suppress(KernelManagementError):
             await self._client.wait_for_ready()
             self._front.let_in()
+            await anyio.sleep(self._front.patience)
+            self._front.wait_for_no_subscriber()
 
     async def repeat_questions(self) -> None:
         """Repeat questions that could not be put, until they can or need no answer any more."""

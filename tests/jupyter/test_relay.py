@@ -133,12 +133,16 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def served(
-    kernel: Kernel, front: Front | None = None, limit: int = LIMIT, silent_most: float = 30
+    kernel: Kernel,
+    front: Front | None = None,
+    limit: int = LIMIT,
+    silent_most: float = 30,
+    patience: float = 0,
 ) -> AsyncGenerator[Front]:
     """A front that serves programs with a kernel, as long as the block."""
     async with AsyncExitStack() as stack:
         if front is None:
-            front = Front(None, limit)
+            front = Front(None, limit, patience=patience)
             front.open()
             stack.push_async_callback(front.close)
         async with anyio.create_task_group() as tasks, Client(kernel) as client:
@@ -284,6 +288,21 @@ async def test_a_program_is_welcomed_when_what_the_kernel_publishes_arrives() ->
     assert not early
     assert {first[0], second[0]} == {"iopub_welcome", "status"}
     assert ("iopub_welcome", {"subscription": ""}) in (first, second)
+
+
+async def test_a_request_waits_until_somebody_subscribes_to_what_comes_of_it() -> None:
+    kernel = Kernel()
+    async with served(kernel, patience=60) as front:
+        info = front.connection_info
+        with Socket(info, "shell") as shell, Socket(info, "control") as control:
+            shell.send_message("complete_request", {})
+            control.send_message("debug_request", {})
+            early = types_of(await kernel.has_been_asked(1))
+            with Socket(info, "iopub"):
+                asked = await kernel.has_been_asked(2)
+
+    assert early == ["debug_request"]
+    assert types_of(asked) == ["debug_request", "complete_request"]
 
 
 async def test_who_subscribes_to_one_type_gets_no_other() -> None:
