@@ -55,13 +55,15 @@ def floor(code: str, client: FloorClient) -> Metrics:
     return metrics(walls, process_time() - cpu)
 
 
-async def measure(code: str, execute: Callable[[str], Awaitable[object]]) -> Metrics:
+async def measure(
+    code: str, execute: Callable[[str], Awaitable[object]], executes: int = EXECUTES
+) -> Metrics:
     """Execute one after the other, each until its reply and idle were seen."""
     for _ in range(WARM_UP):
         await execute(code)
     walls: list[float] = []
     cpu = process_time()
-    for _ in range(EXECUTES):
+    for _ in range(executes):
         started = perf_counter()
         await execute(code)
         walls.append(perf_counter() - started)

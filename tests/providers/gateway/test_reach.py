@@ -246,9 +246,9 @@ def test_a_run_that_is_cancelled_is_not_held_up_by_a_server_that_takes_nothing()
         for _ in range(20):
             client.execute("x" * 1_000_000)
         while not client.is_connected:
-            await asyncio.sleep(0.001)
-        for _ in range(100):
-            await asyncio.sleep(0)
+            await anyio.sleep(0.001)
+        for _ in range(3):
+            await anyio.wait_all_tasks_blocked()
 
     waited: list[bool] = []
     finished = threading.Event()
