@@ -40,6 +40,7 @@ class Catalogue:
         self._known: KernelTypes | None = None
         self._failure: GatewayError | None = None
         self._asked_at = 0.0
+        self._single: dict[str, tuple[float, KernelAttributes]] = {}
         self._fetching: threading.Thread | None = None
 
     @property
@@ -55,6 +56,7 @@ class Catalogue:
     def forget(self) -> None:
         """Ask the gateway, when the kernel types are asked for next."""
         self._known = self._failure = None
+        self._single.clear()
 
     async def get(self) -> KernelTypes:
         """Return the kernel types.
@@ -76,17 +78,20 @@ class Catalogue:
         :raises GatewayError: if the gateway does not tell
         """
         known = self._known
-        if known is not None and self._is_fresh and name in known.attributes and not anew:
-            return known.attributes[name]
+        found = None if anew else self._find_fresh(name)
+        if found is not None:
+            return found
         path = f"{self._settings.kernelspecs_endpoint}/{quote(name, safe='')}"
         # A query by itself: as a part of the path it would ask for all kernel types.
         answer = await self._requests.send("GET", path, query=self._query(), accepted=(404,))
         if answer.status == 404:
             raise NoSuchKernelError(name, () if known is None else known.attributes)
         try:
-            return attributes_of(answer.json(), self._settings)
+            attributes = attributes_of(answer.json(), self._settings)
         except ValueError as error:
             raise self._not_understood(error) from error
+        self._single[name] = monotonic(), attributes
+        return attributes
 
     async def get_resource(self, name: str, path: str) -> bytes | None:
         """Return a file of a kernelspec, such as ``logo-64x64.png``; ``None`` if there is none."""
@@ -98,6 +103,13 @@ class Catalogue:
     @property
     def _is_fresh(self) -> bool:
         return monotonic() - self._asked_at <= self._settings.cache_time
+
+    def _find_fresh(self, name: str) -> KernelAttributes | None:
+        """Return what was told of a kernel type just now, such as before its launch."""
+        if self._known is not None and self._is_fresh and name in self._known.attributes:
+            return self._known.attributes[name]
+        asked_at, attributes = self._single.get(name, (0.0, None))
+        return attributes if monotonic() - asked_at <= self._settings.cache_time else None
 
     def _query(self) -> dict[str, str] | None:
         user = user_of(self._settings.user)

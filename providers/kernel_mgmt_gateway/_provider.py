@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from kernel_mgmt.abc import KernelProviderBase
-from kernel_mgmt.exceptions import LaunchParameterError, NoSuchKernelError
+from kernel_mgmt.exceptions import KernelLaunchError, LaunchParameterError, NoSuchKernelError
 from kernel_mgmt.types import LaunchOptions, Problem
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ class GatewayKernelProvider(KernelProviderBase):
         :raises DuplicateKernelError: if there is a kernel of the id that is asked for
         :raises GatewayLaunchError: if the gateway launches none
         """
+        await _load_what_talks()
         from ._launch import check_options, launch_kernel
         from ._manager import GatewayKernelManager
         from ._record import make_record, put_record
@@ -155,6 +158,7 @@ class GatewayKernelProvider(KernelProviderBase):
 
         from ._manager import GatewayKernelManager
 
+        await _load_what_talks()
         gateway = self._gateway(gateway_id)
         await gateway.requests.ssl_context()
         kernel = await gateway.kernel(kernel_id)
@@ -174,6 +178,7 @@ class GatewayKernelProvider(KernelProviderBase):
         from ._manager import GatewayKernelManager
         from ._record import find_gateway, remove_record
 
+        await _load_what_talks()
         gateway, remote_id = find_gateway(record, self._known_gateways())
         await gateway.requests.ssl_context()
         kernel = await gateway.kernel(remote_id)
@@ -237,6 +242,17 @@ class GatewayKernelProvider(KernelProviderBase):
             known = ", ".join(gateways) or "none is configured"
             raise ValueError(f"there is no gateway {gateway_id!r} (known gateways: {known})")
         return gateways[gateway_id]
+
+
+async def _load_what_talks() -> None:
+    """Load what a launch needs, in a thread, since the event loop would wait for it."""
+    if "kernel_mgmt_gateway._transport" not in sys.modules:
+        from anyio import to_thread
+
+        try:
+            await to_thread.run_sync(import_module, "kernel_mgmt_gateway._transport")
+        except ImportError as error:
+            raise KernelLaunchError(str(error)) from error
 
 
 def _configured(config: Mapping[str, Any]) -> Iterator[GatewaySettings]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import ssl
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.request import Request as CookieRequest
 
@@ -79,6 +81,7 @@ class Requests:
         :param accepted: the statuses of failure that are returned, not raised
         :raises GatewayError: if there is no such answer
         """
+        await self._load()
         left = self.settings.request_retries if method in _RETRIED_METHODS else 0
         pause = _PAUSE
         while True:
@@ -128,6 +131,20 @@ class Requests:
         self._cookies.add_cookie_header(request)
         cookie = request.get_header("Cookie")
         return {**headers, "Cookie": cookie} if cookie else dict(headers)
+
+    async def _load(self) -> None:
+        """Load what talks to gateways, in a thread, since the event loop would wait for it."""
+        if "httpcore2" in sys.modules:
+            return
+        from anyio import to_thread
+
+        try:
+            # The former loads the latter at its first use only.
+            for module in ("httpx2", "httpcore2"):
+                await to_thread.run_sync(import_module, module)
+        except ImportError as error:
+            reason = f"cannot be asked without {error.name}: pip install 'kernel-mgmt[gateway]'"
+            raise GatewayError(self.settings.url, reason) from error
 
     async def _attempt(
         self,

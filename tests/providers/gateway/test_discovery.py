@@ -275,6 +275,19 @@ async def test_a_gateway_that_is_not_there_is_no_kernel_type_that_is_not_there()
         await provider.get_kernel("python3")
 
 
+def test_a_gateway_without_the_extra_tells_how_to_install_it(
+    gateway: RestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("httpx2", "httpcore2"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    finder = finder_of(settings_of(gateway))
+    names = names_of(finder)
+
+    assert names == []
+    assert "pip install 'kernel-mgmt[gateway]'" in str(finder.problems)
+
+
 def test_a_listing_without_gateways_loads_nothing_that_talks_to_one() -> None:
     code = (
         "import sys; from kernel_mgmt_gateway import GatewayKernelProvider as Provider;"

@@ -198,6 +198,18 @@ async def test_a_launch_is_not_repeated_where_that_could_make_a_second_kernel(
     assert len(gateway.paths("POST")) == 2
 
 
+async def test_what_was_told_of_a_kernel_type_just_now_is_not_asked_again(
+    gateway: RestServer,
+) -> None:
+    finder = KernelFinder([provider_of(gateway)])
+    with anyio.fail_after(30):
+        _, manager = await finder.launch("gateway/python3")
+        assert manager is not None
+        await manager.kill()
+
+    assert len(gateway.paths("GET")) == 1
+
+
 async def test_an_older_gateway_gives_the_kernel_an_id_of_its_own(gateway: RestServer) -> None:
     gateway.honours_ids = False
     manager = await launched(provider_of(gateway), LaunchOptions(kernel_id="mine"))
