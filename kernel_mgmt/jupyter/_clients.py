@@ -20,6 +20,7 @@ import jupyter_client.client
 import zmq
 from jupyter_client.connect import channel_socket_types
 from jupyter_client.manager import KernelManager
+from jupyter_client.session import new_id
 from jupyter_core.utils import run_sync
 from traitlets import Type
 
@@ -52,6 +53,12 @@ class KernelClient(jupyter_client.client.KernelClient):
     """What both clients have in common: who receives what, and when to give up."""
 
     _watch: ConnectionWatch | None = None
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        if isinstance(self.parent, KernelManager):
+            # The manager gives all its clients one, by which their requests could not be told apart.
+            self.session.session = new_id()
 
     def stop_channels(self) -> None:
         """Close at once, and let go of what was not fetched."""

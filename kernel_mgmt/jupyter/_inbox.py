@@ -77,6 +77,11 @@ class Inbox:
                 return False
         return True
 
+    def fill(self) -> None:
+        """Take from the socket what has come."""
+        while self._look():
+            pass
+
     def claim(self, msg_id: str) -> None:
         """Have what answers a request wait for whoever asks for it by the request."""
         if msg_id not in self._claimed:

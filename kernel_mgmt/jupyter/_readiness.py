@@ -33,11 +33,14 @@ class Probes:
         self._iopub = iopub
         self._ask = ask
         self._asked: list[str] = []
-        self._welcomes = iopub.welcomes
+        self._welcomes = 0
         self._is_heard = False
 
     def __enter__(self) -> Self:
         self._iopub.ignores_welcome = self._iopub.ignores_start = True
+        # What has come before proves nothing.
+        self._iopub.fill()
+        self._welcomes = self._iopub.welcomes
         self.ask_again(anew=True)
         return self
 
