@@ -126,9 +126,11 @@ class ManagedKernel(jupyter_client.manager.KernelManager):
                 await asyncio.sleep(pollinterval)
 
     def _close_control_socket(self) -> None:
-        if self._control_socket is not None and not self.has_kernel:
+        socket = self._control_socket
+        # With a context that is shared, others may have closed it.
+        if socket is not None and not socket.closed and not self.has_kernel:
             # What the kernel has not read, nobody will; and to wait for that blocks the event loop.
-            self._control_socket.linger = 0
+            socket.linger = 0
         super()._close_control_socket()
 
     async def _operate(

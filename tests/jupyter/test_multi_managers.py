@@ -67,6 +67,15 @@ async def test_kernels_have_one_context(kernels: Any) -> None:
     assert {id(kernels.get_kernel(each).context) for each in started} == {id(kernels.context)}
 
 
+async def test_a_kernel_ends_though_its_context_was_destroyed(kernels: Any) -> None:
+    manager = kernels.get_kernel(await kernels.start_kernel())
+    kernels.context.destroy(linger=0)
+    await kernels.shutdown_kernel(manager.kernel_id, now=True)
+
+    assert manager.ready.exception() is None
+    assert not manager.has_kernel
+
+
 async def test_two_kernels_cannot_be_started_under_one_id(kernels: Any) -> None:
     starting = asyncio.create_task(kernels.start_kernel(kernel_id="oblong"))
     await asyncio.sleep(0)
