@@ -42,9 +42,12 @@ def place(shared_place: Place) -> Iterator[Place]:
 
 
 def write_notebook(place: Place, *cells: str, tags: tuple[str, ...] = ()) -> Path:
-    """Write the notebook ``given.ipynb``; its first cell has the tags."""
-    written = [_code_cell(source) for source in cells]
-    written[0]["metadata"] = {"tags": tags}
+    """Write the notebook ``given.ipynb``; the first of the cells has the tags.
+
+    One goes before them, since what a kernel says before all sockets are connected is heard by nobody.
+    """
+    written = [_code_cell(source) for source in ("1", *cells)]
+    written[1]["metadata"] = {"tags": tags}
     metadata = {"language_info": {"name": "python"}}
     notebook = {"cells": written, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
     path = place.work / "given.ipynb"
@@ -72,7 +75,7 @@ from nbclient import NotebookClient
 
 notebook = nbformat.read({str(path)!r}, as_version=4)
 NotebookClient(notebook, kernel_name="pyimport.kernel", timeout=60).execute()
-print(notebook.cells[0].outputs[0].text)
+print(notebook.cells[-1].outputs[0].text)
 """
     output = place.run("python", "-c", script)
 
