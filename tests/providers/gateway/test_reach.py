@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import subprocess
 import sys
@@ -235,27 +234,26 @@ async def test_closing_right_after_opening_leaves_nothing() -> None:
                     await anyio.lowlevel.checkpoint()
 
 
-def test_a_run_that_is_cancelled_is_not_held_up_by_a_server_that_takes_nothing() -> None:
+async def test_closing_is_not_held_up_by_a_server_that_takes_nothing() -> None:
+    waited: list[bool] = []
+    finished = threading.Event()
+
     def script(connection: FakeConnection) -> None:
         connection.accept()
         waited.append(finished.wait(30))
 
-    async def run(server: FakeServer) -> None:
-        client = KernelClient({"transport": "websocket", "url": server.url})
-        kept.append(client)
-        for _ in range(20):
-            client.execute("x" * 1_000_000)
-        while not client.is_connected:
-            await anyio.sleep(0.001)
-        for _ in range(3):
-            await anyio.wait_all_tasks_blocked()
-
-    waited: list[bool] = []
-    finished = threading.Event()
-    kept: list[KernelClient] = []
+    before = {task.id for task in anyio.get_running_tasks()}
     with FakeServer(script) as server:
-        asyncio.run(asyncio.wait_for(run(server), 30))
+        async with client_of(server) as client:
+            for _ in range(20):
+                client.execute("x" * 1_000_000)
+            while not client.is_connected:
+                await anyio.sleep(0.001)
+            for _ in range(3):
+                await anyio.wait_all_tasks_blocked()
+            client.close()
+            while {task.id for task in anyio.get_running_tasks()} - before:
+                await anyio.sleep(0.001)
         finished.set()
 
     assert waited == [True]
-    assert isinstance(kept[0].failure, ClientClosedError)
