@@ -77,6 +77,7 @@ class RestServer:
     at_once: int = 0
     most_at_once: int = 0
     asked: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def paths(self, method: str) -> list[str]:
@@ -148,6 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             with gateway.lock:
                 gateway.at_once -= is_launch
+            gateway.answered.set()
 
     do_POST = do_DELETE = do_GET
 

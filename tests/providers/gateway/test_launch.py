@@ -128,6 +128,11 @@ def _until_launch(gateway: RestServer) -> None:
         gateway.asked.wait(0.01)
 
 
+def _until_answered(gateway: RestServer) -> None:
+    while gateway.at_once:
+        gateway.answered.wait(0.01)
+
+
 async def test_a_launch_that_waits_for_its_turn_can_be_cancelled(gateway: RestServer) -> None:
     provider, waited = provider_of(gateway), anyio.CancelScope()
     gateway.faults = [Fault("POST", is_done=True, until=(ended := threading.Event()))]
@@ -150,12 +155,15 @@ async def test_a_launch_that_is_cancelled_while_the_gateway_is_slow_leaves_no_ke
     gateway: RestServer,
 ) -> None:
     gateway.faults = [Fault("POST", is_done=True, until=(ended := threading.Event()))]
+    # What does not wait for the answer comes to end the kernel before there is one.
+    answer_late = threading.Timer(0.3, ended.set)
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(provider_of(gateway).launch, "python3")
             await anyio.to_thread.run_sync(_until_launch, gateway)
+            answer_late.start()
             tasks.cancel_scope.cancel()
-            ended.set()
+        await anyio.to_thread.run_sync(_until_answered, gateway)
 
     assert len(gateway.paths("DELETE")) == 1
     assert gateway.kernels == {}
