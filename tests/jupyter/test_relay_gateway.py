@@ -35,7 +35,8 @@ def client(server: Server, kernel_id: str) -> Iterator[BlockingKernelClient]:
     with _portal.open_context(relayed(info)) as reached_by:
         assert "headers" not in reached_by
         client = BlockingKernelClient()
-        client.load_connection_info({**reached_by})
+        info_of_relay: Any = {**reached_by}
+        client.load_connection_info(info_of_relay)
         client.start_channels()
         client.wait_for_ready(timeout=60)
         yield client
