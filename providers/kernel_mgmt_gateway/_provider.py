@@ -159,7 +159,7 @@ class GatewayKernelProvider(KernelProviderBase):
         from ._manager import GatewayKernelManager
 
         await _load_what_talks()
-        gateway = self._gateway(gateway_id)
+        gateway = self.gateway(gateway_id)
         await gateway.requests.ssl_context()
         kernel = await gateway.kernel(kernel_id)
         if kernel is None:
@@ -195,7 +195,21 @@ class GatewayKernelProvider(KernelProviderBase):
             Enterprise Gateway do not, unless they are started with ``list_kernels=True``
         :raises GatewayError: if it fails
         """
-        return await self._gateway(gateway_id).kernels()
+        return await self.gateway(gateway_id).kernels()
+
+    def gateway(self, gateway_id: str = "") -> Gateway:
+        """Return a gateway, for what it can do besides.
+
+        :param gateway_id: which of several gateways
+        :raises ValueError: if there is no such gateway
+        """
+        gateways = self._known_gateways()
+        if len(gateways) == 1 and not gateway_id:
+            return next(iter(gateways.values()))
+        if gateway_id not in gateways:
+            known = ", ".join(gateways) or "none is configured"
+            raise ValueError(f"there is no gateway {gateway_id!r} (known gateways: {known})")
+        return gateways[gateway_id]
 
     async def _find(self) -> AsyncIterator[tuple[str, KernelAttributes]]:
         from anyio import create_task_group
@@ -233,15 +247,6 @@ class GatewayKernelProvider(KernelProviderBase):
             reason = "no gateway is configured; set JUPYTER_GATEWAY_URL, or url in kernel_mgmt.toml"
             raise NoSuchKernelError(name, reason=reason)
         raise NoSuchKernelError(name)
-
-    def _gateway(self, gateway_id: str) -> Gateway:
-        gateways = self._known_gateways()
-        if len(gateways) == 1 and not gateway_id:
-            return next(iter(gateways.values()))
-        if gateway_id not in gateways:
-            known = ", ".join(gateways) or "none is configured"
-            raise ValueError(f"there is no gateway {gateway_id!r} (known gateways: {known})")
-        return gateways[gateway_id]
 
 
 async def _load_what_talks() -> None:
