@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 from weakref import finalize
@@ -144,9 +145,8 @@ class GatewayKernelClient(AsyncKernelClient, managers.GatewayKernelClient):
         return channel
 
     async def _receive(
-        self, channels: Sequence[Any], msg_id: str, until: float, complaint: str
+        self, channels: Sequence[Any], msg_id: str, until: float, before: int
     ) -> tuple[Any, Message]:
-        before = self._line.lives
         while True:
             # What came before a failure is there when that is seen.
             failure = self._line.failure_of(msg_id, before)
@@ -156,11 +156,11 @@ class GatewayKernelClient(AsyncKernelClient, managers.GatewayKernelClient):
             if failure is not None:
                 raise failure()
             if (left := until - monotonic()) <= 0:
-                raise TimeoutError(complaint)
+                raise Empty
             await wait_for_any(channels, left)
 
     def _lost(self) -> int:
-        return self._line.lives + len(self._line.undelivered)
+        return self._line.lives
 
     async def _death(self, before: int) -> DeadKernelError | None:
         if (make := self._line.failure) is None:

@@ -61,8 +61,10 @@ async def test_a_kernel_lives_from_its_start_to_its_shutdown(
         await manager.restart_kernel()
         await client.wait_for_ready(timeout=30)
         forgot = await client.execute("x", reply=True, timeout=30)
-        running = client.execute("import time; time.sleep(600)", reply=True)
-        while (await client.get_iopub_msg(timeout=30))["content"].get("code", "x") == "x":
+        code = "import time; print('busy', flush=True); time.sleep(600)"
+        running = client.execute(code, reply=True)
+        # A kernel may have things of its own to say on stderr when it starts.
+        while (await client.get_iopub_msg(timeout=30))["content"].get("text") != "busy\n":
             pass
         await manager.interrupt_kernel()
         interrupted = await running
