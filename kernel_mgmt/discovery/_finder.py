@@ -240,6 +240,27 @@ class KernelFinder:
         except NoSuchKernelError as error:
             raise self._no_such_kernel(provider, kernel_name, error) from error
 
+    async def get_resource_async(self, name: str, path: str) -> bytes | None:
+        """Return a file of a kernel type, such as a logo, that is in no directory of this machine.
+
+        :param path: one of the attribute ``resources``
+        :return: ``None`` if there is none, or if it takes too long
+        :raises UnknownProviderError: if there is no such provider
+        :raises ProviderLoadError: if the provider cannot be used
+        :raises NoSuchKernelError: if the provider has no such kernel type, or it is excluded
+        """
+        from anyio import move_on_after
+
+        registered, kernel_name = self._resolve(name)
+        provider: Any = await registered.load_within_async(self._time_limit)
+        get_resource: Callable[[str, str], Awaitable[bytes | None]] | None = getattr(
+            provider, "get_resource", None
+        )
+        if get_resource is not None:
+            with move_on_after(self._time_limit):
+                return await get_resource(kernel_name, path)
+        return None
+
     async def launch(
         self,
         name: str,

@@ -61,6 +61,12 @@ class Listing:
             thread.join(self._time_limit)
         return self._kernels or {}
 
+    async def get_resource(self, kernel_type: str, path: str) -> bytes | None:
+        """Return a file of a kernel type that has been listed; ``None`` if there is none."""
+        if self._finder is None:
+            return None
+        return await self._finder.get_resource_async(kernel_type, path)
+
     def _ask_if_old(self) -> threading.Thread | None:
         with self._lock:
             if self._thread is not None and self._thread.is_alive():

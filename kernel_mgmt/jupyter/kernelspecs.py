@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+from anyio import to_thread
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_client.kernelspec import KernelSpecManager as JupyterKernelSpecManager
+from tornado.web import HTTPError
 
 from kernel_mgmt.discovery import KernelFinder
-from kernel_mgmt.exceptions import NoSuchKernelError, UnknownProviderError
+from kernel_mgmt.exceptions import KernelManagementError, NoSuchKernelError, UnknownProviderError
 
 from ._listing import Listing
 
@@ -37,6 +42,61 @@ class KernelSpecManager(JupyterKernelSpecManager):
             if name not in found and (not allowed or name in allowed):
                 found[name] = attributes.get("resource_dir", "")
         return found
+
+    def get_all_specs(self) -> dict[str, Any]:
+        """Return all kernels with their kernelspecs, by their names.
+
+        Those whose logos are on another machine are as a server tells them to a browser.
+        """
+        found: dict[str, Any] = super().get_all_specs()
+        listed = self._listing.kernels()
+        base_url: str = getattr(self.parent, "base_url", "/")
+        for name in found.keys() & listed.keys():
+            resources = listed[name][1].get("resources")
+            if resources and not found[name]["resource_dir"]:
+                place = f"{base_url}kernelspecs/{name}/"
+                urls = {each: place + quote(path) for each, path in resources.items()}
+                found[name] |= {"name": name, "resources": urls}
+        return found
+
+    async def get_kernel_spec_resource(self, kernel_name: str, path: str) -> bytes | None:
+        """Return a file of a kernel, such as its logo; ``None`` if there is none.
+
+        A server asks for it before it looks at the directory of resources itself.
+
+        :raises tornado.web.HTTPError: if there is none of a kernel of another machine
+        """
+        listed = await to_thread.run_sync(self._listing.kernels)
+        kernel_type, attributes = listed.get(kernel_name.lower(), (None, None))
+        if kernel_type is not None and attributes and "resources" in attributes:
+            return await self._fetch_resource(kernel_type, attributes["resources"], path)
+        return await to_thread.run_sync(self._read_resource, kernel_name, path)
+
+    async def _fetch_resource(
+        self, kernel_type: str, resources: Mapping[str, str], path: str
+    ) -> bytes:
+        content: bytes | None = None
+        if path in resources.values():
+            try:
+                content = await self._listing.get_resource(kernel_type, path)
+            except KernelManagementError as error:
+                self.log.warning("%s", error)
+        if content is None:
+            # Without a directory of resources, the server would look in the one that it runs in.
+            raise HTTPError(404)
+        return content
+
+    def _read_resource(self, kernel_name: str, path: str) -> bytes | None:
+        try:
+            directory = self.get_kernel_spec(kernel_name).resource_dir
+        except NoSuchKernel:
+            return None
+        place = os.path.realpath(directory)
+        file = os.path.realpath(os.path.join(place, path))
+        if not directory or not file.startswith(place + os.sep) or not os.path.isfile(file):
+            return None
+        with open(file, "rb") as opened:
+            return opened.read()
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Return one kernel, as a kernelspec.

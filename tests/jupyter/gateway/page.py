@@ -39,7 +39,7 @@ class Page:
     ) -> str:
         """Send a message, and return its id."""
         header = {"msg_id": uuid4().hex, "msg_type": msg_type, "session": "page", "version": "5.3"}
-        message = dict(zip(_PARTS, (header, {}, {}, content), strict=True))
+        message: dict[str, Any] = dict(zip(_PARTS, (header, {}, {}, content), strict=True))
         if self._speaks_v1:
             parts = [json.dumps(message[name]).encode() for name in _PARTS]
             self._connection.send(_framings.serialize_msg_to_ws_v1([*parts, *buffers], channel))
@@ -80,7 +80,7 @@ class Page:
     def echo(self, *buffers: bytes) -> list[bytes]:
         """Send buffers to a target of comms that sends them back."""
         self.receive("execute_reply", self.run(_ECHO))
-        content = {"comm_id": uuid4().hex, "target_name": "echo", "data": {}}
+        content: dict[str, Any] = {"comm_id": uuid4().hex, "target_name": "echo", "data": {}}
         asked = self.send("comm_open", content, buffers=buffers)
         return list(map(bytes, self.receive("comm_msg", asked)["buffers"]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.error import HTTPError
 
 import pytest
 
@@ -37,6 +38,23 @@ def test_both_are_listed(front: Server) -> None:
     listed = front.get("/api/kernelspecs")["kernelspecs"]
 
     assert {"python3", "pyimport.kernel", "gateway.python3"} <= set(listed)
+
+
+def test_the_logos_of_both_can_be_had(front: Server) -> None:
+    listed = front.get("/api/kernelspecs")["kernelspecs"]
+    logos = [listed[name]["resources"]["logo-64x64"] for name in ("python3", "gateway.python3")]
+
+    assert all(front.ask(logo).startswith(b"\x89PNG") for logo in logos)
+
+
+@pytest.mark.parametrize("name", ["python3", "gateway.python3"])
+def test_no_file_is_given_out_but_those_of_the_kernel(front: Server, name: str) -> None:
+    (front.place.work / "secret.txt").write_text("a secret", encoding="utf-8")
+
+    with pytest.raises(HTTPError) as caught:
+        front.ask(f"/kernelspecs/{name}/secret.txt")
+    assert caught.value.code == 404
+    caught.value.close()
 
 
 @pytest.mark.parametrize("name", ["python3", "gateway.python3"])
