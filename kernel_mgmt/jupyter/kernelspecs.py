@@ -64,7 +64,7 @@ class KernelSpecManager(JupyterKernelSpecManager):
 
         A server asks for it before it looks at the directory of resources itself.
 
-        :raises tornado.web.HTTPError: if there is none of a kernel of another machine
+        :raises tornado.web.HTTPError: if the kernel has no directory of resources
         """
         listed = await to_thread.run_sync(self._listing.kernels)
         kernel_type, attributes = listed.get(kernel_name.lower(), (None, None))
@@ -82,7 +82,7 @@ class KernelSpecManager(JupyterKernelSpecManager):
             except KernelManagementError as error:
                 self.log.warning("%s", error)
         if content is None:
-            # Without a directory of resources, the server would look in the one that it runs in.
+            # The server would look in the directory that it runs in.
             raise HTTPError(404)
         return content
 
@@ -93,7 +93,10 @@ class KernelSpecManager(JupyterKernelSpecManager):
             return None
         place = os.path.realpath(directory)
         file = os.path.realpath(os.path.join(place, path))
-        if not directory or not file.startswith(place + os.sep) or not os.path.isfile(file):
+        if not directory:
+            # The server would look in the directory that it runs in.
+            raise HTTPError(404)
+        if not file.startswith(place + os.sep) or not os.path.isfile(file):
             return None
         with open(file, "rb") as opened:
             return opened.read()
