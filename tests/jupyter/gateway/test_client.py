@@ -204,6 +204,7 @@ async def test_a_request_fails_when_its_kernel_is_started_again() -> None:
         async with started() as client:
             with pytest.raises(KernelDiedError):
                 await reply_to(client, "1")
+            assert not client.hb_channel.is_beating()
 
             assert await printed(client, "anew") == "anew"
             assert client.hb_channel.is_beating()
