@@ -42,7 +42,7 @@ class GatewayKernelClient(AsyncKernelClient, managers.GatewayKernelClient):
     kernel_id: Any
 
     def __init__(self, kernel_id: str, **kwargs: Any) -> None:
-        cast("Any", super()).__init__(kernel_id, **kwargs)
+        cast("Any", super()).__init__(kernel_id=kernel_id, **kwargs)
         self._line = Line()
         self._finalize = finalize(self, self._line.close_soon)
         self._finalize.atexit = False
