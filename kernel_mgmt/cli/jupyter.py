@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import click
 
+from kernel_mgmt.parameters._json import is_dict
 from kernel_mgmt.paths import jupyter_config_dir, jupyter_config_path
 
+from ._group import CommandGroup
 from ._status import CommandError, Status
 from ._terminal import print_line, say
+from ._whole_file import write_whole
 
 __all__ = ("command",)
 
@@ -23,7 +26,7 @@ _FILE = "jupyter_server_config.json"
 _APP, _TRAIT = "ServerApp", "kernel_spec_manager_class"
 
 
-@click.group("jupyter")
+@click.group("jupyter", cls=CommandGroup)
 def command() -> None:
     """Have Jupyter's servers list the kernel types of all providers."""
 
@@ -90,18 +93,16 @@ def _read(path: str) -> dict[str, Any]:
         return {}
     except ValueError as error:
         raise CommandError(f"{path} is not JSON: {error}", Status.RAISED) from error
-    if not isinstance(config, dict):
-        raise CommandError(f"{path} should hold a JSON object", Status.RAISED)
-    return cast("dict[str, Any]", config)
+    settings = config.get(_APP, {}) if is_dict(config) else None
+    if not (is_dict(config) and is_dict(settings)):
+        message = f"{path} should hold a JSON object, with another one as its {_APP}"
+        raise CommandError(message, Status.RAISED)
+    return config
 
 
 def _write(path: str, config: dict[str, Any]) -> None:
     if not config:
         os.unlink(path)
         return
-    directory = os.path.dirname(path)
-    os.makedirs(directory, exist_ok=True)
-    # In one step: the settings of others are in it.
-    with tempfile.NamedTemporaryFile("w", dir=directory, delete=False, encoding="utf-8") as file:
-        json.dump(config, file, indent=2)
-    os.replace(file.name, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_whole(Path(path), json.dumps(config, indent=2) + "\n")
