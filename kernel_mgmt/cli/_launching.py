@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._parameters import ask_for_missing, read_parameters, type_of_text
+from ._seconds import Seconds
 from ._terminal import progress
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class _Assignment(click.ParamType[tuple[str, str]]):
 
 startup_timeout_option = click.option(
     "--startup-timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

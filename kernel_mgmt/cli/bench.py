@@ -9,6 +9,7 @@ import click
 from ._complete import KernelTypeName
 from ._form import output_option
 from ._launching import LaunchArguments, launch_arguments
+from ._seconds import Seconds
 from ._status import Status, status_of
 from ._terminal import progress, say
 
@@ -33,7 +34,7 @@ __all__ = ("command",)
     "--time-limit",
     "--timeout",
     "time_limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

@@ -11,6 +11,7 @@ import click
 
 from ._complete import RunningKernelName
 from ._form import OUTPUTS, images_option, output_option
+from ._seconds import Seconds
 from ._status import CommandError, Status
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _INTERRUPT_MOST = 2.0
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     metavar="SECONDS",
     help="Interrupt the code when so much time has passed.",
 )

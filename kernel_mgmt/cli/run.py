@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from ._complete import KernelTypeName
 from ._form import OUTPUTS, images_option, output_option
 from ._launching import LaunchArguments, launch_arguments
+from ._seconds import Seconds
 from ._status import CommandError, Status
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class _KernelOrFile(KernelTypeName):
 @click.option("--allow-errors", is_flag=True, help="Run the cells after one that raised, too.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     metavar="SECONDS",
     help="End the kernel when so much time has passed since it was ready.",
 )

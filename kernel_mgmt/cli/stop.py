@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ._complete import RunningKernelName
+from ._seconds import Seconds
 from ._several import with_each
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _STAGES = {
     "--time",
     "--timeout",
     "seconds",
-    type=click.FloatRange(min=0),
+    type=Seconds(zero=True),
     default=5.0,
     show_default=True,
     metavar="SECONDS",

@@ -9,6 +9,7 @@ import click
 
 from ._complete import RunningKernelName
 from ._running import label
+from ._seconds import Seconds
 from ._several import with_each
 from ._status import CommandError, Status
 
@@ -22,7 +23,7 @@ __all__ = ("command",)
 @click.argument("kernels", metavar="KERNEL...", type=RunningKernelName(), nargs=-1)
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=Seconds(zero=True),
     metavar="SECONDS",
     help="How long to wait; for ever by default.",
 )

@@ -220,3 +220,21 @@ def test_a_missing_extra_is_told_with_the_line_that_installs_it() -> None:
 
     assert result.stderr == "kernel-mgmt needs click: pip install 'kernel-mgmt[cli]'\n"
     assert (result.returncode, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run x -c 1 --timeout",
+        "run x -c 1 --startup-timeout",
+        "exec x 1 --timeout",
+        "stop x --time",
+        "wait x --timeout",
+        "bench x --time-limit",
+    ],
+)
+def test_a_time_is_a_number(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    status = run_here([*line.split(), "nan"])
+
+    assert "'nan' is no time in seconds" in capsys.readouterr().err
+    assert status == 2
