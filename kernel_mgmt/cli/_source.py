@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tokenize
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from ._status import CommandError, Status
 
-__all__ = ("Source", "read_file", "read_stdin")
+__all__ = ("Source", "read_argument", "read_file", "read_stdin")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,23 @@ class Source:
     name: str
     code: str
     uses_stdin: bool = False
+
+
+def read_argument(code: str) -> Source:
+    """Take code from the command line.
+
+    :raises CommandError: if it is no text
+    """
+    try:
+        code.encode()
+    except UnicodeEncodeError:
+        # It has bytes in it that the locale has no characters for; UTF-8 may have.
+        try:
+            code = os.fsencode(code).decode()
+        except UnicodeError as error:
+            message = f"The code is no text of its encoding: {error}"
+            raise CommandError(message, Status.USAGE) from error
+    return Source("the code", code)
 
 
 def read_file(path: Path) -> Source:

@@ -67,13 +67,13 @@ def command(
 
 
 def _source(code: str | None, file: Path | None) -> Source:
-    from ._source import Source, read_file, read_stdin
+    from ._source import read_argument, read_file, read_stdin
 
     if (code is None) == (file is None):
         raise CommandError("Give either CODE (- reads it from stdin) or --file", Status.USAGE)
     if file is not None:
         return read_file(file)
-    return read_stdin() if code == "-" else Source("the code", code or "")
+    return read_stdin() if code == "-" else read_argument(code or "")
 
 
 async def _run(kernel: str, source: Source, display: Display, timeout: float | None) -> int:

@@ -104,12 +104,12 @@ def _kernel_and_files(
 
 
 def _read(files: Sequence[str], code: str | None, output: Path | None) -> list[Source | Notebook]:
-    from ._source import Source, read_file, read_stdin
+    from ._source import read_argument, read_file, read_stdin
 
     if bool(files) == (code is not None):
         raise CommandError("Give files to run (- is stdin), or code with -c", Status.USAGE)
     if code is not None:
-        return [Source("the code", code)]
+        return [read_argument(code)]
     works: list[Source | Notebook] = []
     for file in files:
         if file.endswith(".ipynb"):

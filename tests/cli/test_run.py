@@ -14,6 +14,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from kernel_mgmt.cli._source import read_argument
 from tests.conftest import left_behind
 
 from .conftest import PROGRAM, Run, Terminal
@@ -126,6 +127,7 @@ def test_time_that_is_up_ends_the_kernel(run: Run, tmp_path: Path) -> None:
         (["python3", "missing.py"], 2, "missing.py cannot be read: No such file"),
         (["python3", "--output", "x.ipynb", "-c", "1"], 2, "--output is for one notebook"),
         (["-", "python3"], 2, "Name the kernel before what it is to run"),
+        (["python3", "-c", "\udcff"], 2, "The code is no text of its encoding"),
     ],
 )
 def test_what_cannot_be_run_is_told(run: Run, arguments: list[str], status: int, told: str) -> None:
@@ -133,6 +135,12 @@ def test_what_cannot_be_run_is_told(run: Run, arguments: list[str], status: int,
 
     assert told in result.stderr
     assert (result.returncode, result.stdout) == (status, "")
+
+
+def test_code_is_utf_8_where_the_locale_does_not_say_so() -> None:
+    as_read_in_ascii = "caf\udcc3\udca9"
+
+    assert read_argument(as_read_in_ascii).code == read_argument("café").code == "café"
 
 
 def test_a_kernel_that_does_not_start_is_told_with_its_argv_and_output(
