@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
@@ -41,7 +42,11 @@ def with_each(names: Sequence[str], action: _Action, what: str, *, everyone: boo
 
     async def act(name: str, record: KernelRecord) -> None:
         try:
-            print_line(f"{name}: {await action(record)}")
+            outcome = await action(record)
+            with suppress(
+                BrokenPipeError
+            ):  # who reads has seen enough, and the others are done, too
+                print_line(f"{name}: {outcome}")
         except (CommandError, KernelManagementError, OSError, ValueError) as error:
             _fail(error, failures)
 

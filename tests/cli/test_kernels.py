@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,7 @@ from kernel_mgmt.messages import Message
 from kernel_mgmt.records import write_record
 from tests.conftest import left_behind
 
-from .conftest import Terminal
+from .conftest import PROGRAM, Terminal
 from .kernels import Kernels
 from .screen import Screen
 
@@ -212,6 +213,24 @@ def test_several_are_ended_at_once_and_one_that_fails_holds_up_no_other(kernels:
     assert "No kernel 'nobody' runs" in result.stderr
     assert result.returncode == 3
     assert kernels.files_of(fake) + kernels.files_of(stubborn) == []
+
+
+def test_nobody_need_read_what_becomes_of_them(kernels: Kernels) -> None:
+    one, other = (kernels.start("fake") for _ in range(2))
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as stdout:
+        result = subprocess.run(
+            [PROGRAM, "kill", one, other],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=kernels.env,
+            timeout=60,
+            check=False,
+        )
+
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert kernels.files_of(one) == kernels.files_of(other) == []
 
 
 def test_what_is_printed_while_progress_is_shown_has_lines_of_its_own(
