@@ -37,6 +37,8 @@ _MEASURED_FOR = 0.2
 @output_option("table", "wide", "json", "name")
 def command(everyone: bool, quiet: bool, output: str) -> int:
     """List the kernels that run, the oldest first."""
+    if quiet and output != "table":
+        raise click.UsageError(f"-q prints ids alone; leave it out for -o {output}")
     found = find_records()
     records = [
         record

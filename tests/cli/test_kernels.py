@@ -409,3 +409,11 @@ def test_all_of_nothing_is_fine_and_no_name_at_all_is_not(kernels: Kernels, stay
     assert [result.returncode for result in results] == [2, 0, 0]
     assert results[1].stdout == f"{ODD}: ended at its request\n"
     assert kernels.files_of(stays) == []
+
+
+@pytest.mark.parametrize("output", ["wide", "json", "name"])
+def test_ids_alone_are_printed_in_one_way(kernels: Kernels, output: str) -> None:
+    result = kernels.run("ps", "-q", "-o", output)
+
+    assert "-q prints ids alone" in result.stderr
+    assert (result.returncode, result.stdout) == (2, "")
