@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from io import BytesIO
 
 __all__ = ("KEPT_BYTES", "LogReader")
 
@@ -41,7 +42,8 @@ class LogReader:
         while position and found.count(b"\n") <= lines:
             position = max(0, position - _CHUNK)
             found = os.pread(self._descriptor, _CHUNK, position) + found
-        kept = found.splitlines(keepends=True)[-lines:] if lines else []
+        # A progress bar returns to the beginning of its line often; it is one line.
+        kept = BytesIO(found).readlines()[-lines:] if lines else []
         self._settle(position + len(found) - sum(map(len, kept)))
 
     def read(self) -> Iterator[bytes]:

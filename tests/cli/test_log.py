@@ -139,6 +139,7 @@ def test_what_was_cut_before_it_was_read_is_all_that_is_lost(
         (b"a\n", 5, b"a\n"),
         (b"", 5, b""),
         (b"a\nb\n", 0, b""),
+        (b"a\n10%\r20%\r30%\nb\n", 2, b"10%\r20%\r30%\nb\n"),
         (numbered(0, 5000), 4000, numbered(1000, 4000)),
     ],
 )
