@@ -43,9 +43,8 @@ def with_each(names: Sequence[str], action: _Action, what: str, *, everyone: boo
     async def act(name: str, record: KernelRecord) -> None:
         try:
             outcome = await action(record)
-            with suppress(
-                BrokenPipeError
-            ):  # who reads has seen enough, and the others are done, too
+            # Who reads may have seen enough; the kernels are seen to all the same.
+            with suppress(BrokenPipeError):
                 print_line(f"{name}: {outcome}")
         except (CommandError, KernelManagementError, OSError, ValueError) as error:
             _fail(error, failures)
