@@ -93,6 +93,8 @@ def read_notebook(path: Path, target: Path | None) -> Notebook:
         node = _parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}", Status.USAGE) from error
+    except ModuleNotFoundError:  # of the extra, which is told for all commands at once
+        raise
     except Exception as error:
         message = f"{path} is no notebook: {error!s:.200}"
         raise CommandError(message, Status.USAGE) from error

@@ -16,19 +16,19 @@ from .conftest import PROGRAM, Run, Terminal
 from .fake_kernelspec import write_fake_kernelspec
 from .installed import write_kernelspec
 
-# An interpreter that has no click.
+# An interpreter that has not the module that is named first.
 WITHOUT = """
 import sys
 from importlib.abc import MetaPathFinder
 
 class Without(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "click":
+        if name.partition(".")[0] == sys.argv[1]:
             raise ModuleNotFoundError("no module", name=name)
 
 sys.meta_path.insert(0, Without())
 from kernel_mgmt.cli import main
-sys.exit(main(["list"]))
+sys.exit(main(sys.argv[2:]))
 """
 
 
@@ -213,12 +213,24 @@ def test_next_to_nothing_is_loaded_before_ctrl_c_is_minded() -> None:
     assert result.stdout.split() == ["__future__", "kernel_mgmt", "kernel_mgmt.cli"]
 
 
-def test_a_missing_extra_is_told_with_the_line_that_installs_it() -> None:
+@pytest.mark.parametrize(
+    ("missing", "line"), [("click", "list"), ("nbformat", "run python3 n.ipynb")]
+)
+def test_a_missing_extra_is_told_with_the_line_that_installs_it(
+    tmp_path: Path, missing: str, line: str
+) -> None:
+    (tmp_path / "n.ipynb").write_text("{}")
+
     result = subprocess.run(
-        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", WITHOUT, missing, *line.split()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
     )
 
-    assert result.stderr == "kernel-mgmt needs click: pip install 'kernel-mgmt[cli]'\n"
+    assert result.stderr == f"kernel-mgmt needs {missing}: pip install 'kernel-mgmt[cli]'\n"
     assert (result.returncode, result.stdout) == (2, "")
 
 
