@@ -90,7 +90,8 @@ def read_notebook(path: Path, target: Path | None) -> Notebook:
     :raises CommandError: if it cannot be read, or is seen at once not to be written
     """
     try:
-        node = _parse(path.read_text(encoding="utf-8"))
+        # An editor may have put a byte order mark before it.
+        node = _parse(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}", Status.USAGE) from error
     except ModuleNotFoundError:  # of the extra, which is told for all commands at once

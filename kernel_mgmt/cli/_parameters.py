@@ -36,7 +36,7 @@ def read_parameters(path: Path) -> dict[str, Any]:
     :raises CommandError: if it cannot be read, or holds something else
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         values = _parse_toml(text) if path.suffix.lower() == ".toml" else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise CommandError(

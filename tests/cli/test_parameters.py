@@ -62,11 +62,16 @@ def test_a_schema_that_says_nothing_of_use_leaves_texts(schema: dict[str, object
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("p.json", '{"cores": 4}'), ("p.toml", "cores = 4"), ("p", '{"cores": 4}')],
+    [
+        ("p.json", '{"cores": 4}'),
+        ("p.toml", "cores = 4"),
+        ("p", '{"cores": 4}'),
+        ("marked.json", '\ufeff{"cores": 4}'),
+    ],
 )
 def test_a_file_of_parameters_is_json_or_toml(tmp_path: Path, name: str, content: str) -> None:
     path = tmp_path / name
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
 
     assert read_parameters(path) == {"cores": 4}
 

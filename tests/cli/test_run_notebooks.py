@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kernel_mgmt.cli._notebook import read_notebook
 from tests.conftest import left_behind
 
 from .conftest import PROGRAM, Run
@@ -109,6 +110,15 @@ def test_errors_that_are_allowed_end_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "out.ipynb").write_text(result.stdout, encoding="utf-8")
     assert texts(tmp_path / "out.ipynb") == [["ZeroDivisionError"], ["last\n"]]
     assert (result.stderr, result.returncode) == ("", 0)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "marked.ipynb", cell("1"))
+    path.write_text("\ufeff" + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+    notebook = read_notebook(path, path)
+
+    assert [each.source for each in notebook.code_cells()] == ["1"]
 
 
 def test_a_notebook_of_an_older_format_is_upgraded(run: Run, tmp_path: Path) -> None:
