@@ -61,7 +61,7 @@ async def _start(
     ):
         if name is not None:
             await _give_way(name, manager, client)
-        _print(manager, output)
+        await _print_or_end(manager, client, output)
         return Status.OK if detach else await _stay(manager, client)
 
 
@@ -69,6 +69,17 @@ async def _give_way(name: str, manager: KernelManagerABC, client: KernelClient) 
     try:
         check_is_free(name, but=manager.kernel_id)
     except CommandError:
+        await client.shutdown_or_terminate()
+        raise
+
+
+async def _print_or_end(manager: KernelManagerABC, client: KernelClient, output: str) -> None:
+    try:
+        _print(manager, output)
+    except BrokenPipeError:  # who reads has seen enough, and wants the kernel all the same
+        raise
+    except OSError:
+        # The command fails, and what it leaves nobody would look for.
         await client.shutdown_or_terminate()
         raise
 

@@ -215,6 +215,16 @@ def test_several_are_ended_at_once_and_one_that_fails_holds_up_no_other(kernels:
     assert kernels.files_of(fake) + kernels.files_of(stubborn) == []
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="elsewhere: there is no /dev/full")
+def test_a_kernel_stays_only_if_its_id_can_be_told(kernels: Kernels) -> None:
+    command = [PROGRAM, "start", "-d", "fake", "--name", "untold"]
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(command, stdout=full, env=kernels.env, timeout=120, check=False)
+
+    assert result.returncode == 1
+    assert "untold" not in [record.name for record in kernels.records()]
+
+
 def test_nobody_need_read_what_becomes_of_them(kernels: Kernels) -> None:
     one, other = (kernels.start("fake") for _ in range(2))
     reader, writer = os.pipe()
