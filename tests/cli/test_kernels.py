@@ -217,7 +217,7 @@ def test_several_are_ended_at_once_and_one_that_fails_holds_up_no_other(kernels:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="elsewhere: there is no /dev/full")
 def test_a_kernel_stays_only_if_its_id_can_be_told(kernels: Kernels) -> None:
-    command = [PROGRAM, "start", "-d", "fake", "--name", "untold"]
+    command = [str(PROGRAM), "start", "-d", "fake", "--name", "untold"]
     with open("/dev/full", "wb") as full:
         result = subprocess.run(command, stdout=full, env=kernels.env, timeout=120, check=False)
 
