@@ -5,6 +5,8 @@ To complete is quick, fails silently, and prints nothing: there is a person in t
 
 from __future__ import annotations
 
+import os
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -16,12 +18,16 @@ from click.shell_completion import CompletionItem
 
 from ._terminal import on_one_line
 
-__all__ = ("KernelSpecName", "KernelTypeName", "ProviderId", "RunningKernelName")
+__all__ = ("VARIABLE", "KernelSpecName", "KernelTypeName", "ProviderId", "RunningKernelName")
+
+VARIABLE = "_KERNEL_MGMT_COMPLETE"
+"""The environment variable by which a shell asks."""
 
 Named: TypeAlias = tuple[str, str]
 """What can be typed, and what it stands for."""
 
 _TIME_LIMIT = 1.0
+_SPECIAL = re.compile(r"[^\w@%+=:,./-]")
 
 
 class _Completed(click.ParamType[str]):
@@ -36,7 +42,7 @@ class _Completed(click.ParamType[str]):
     ) -> list[CompletionItem]:
         start = incomplete.lower()
         return [
-            CompletionItem(name, help=on_one_line(meaning) or None)
+            CompletionItem(_escaped(name), help=on_one_line(meaning) or None)
             for name, meaning in self._known_quietly()
             if name.lower().startswith(start)
         ]
@@ -100,3 +106,11 @@ class RunningKernelName(_Completed):
             if not is_stale(record):
                 for name in filter(None, (record.name, record.kernel_id)):
                     yield name, record.kernel_type or ""
+
+
+def _escaped(name: str) -> str:
+    """Return a name as it is to be handed to the shell that asks."""
+    if os.environ.get(VARIABLE) != "bash_complete":
+        return name
+    # Other shells quote what they insert. Of two backslashes, click's script for bash leaves one.
+    return _SPECIAL.sub(r"\\\\\g<0>", name)

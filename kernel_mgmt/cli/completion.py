@@ -5,11 +5,10 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from ._complete import VARIABLE
 from ._status import Status
 
 __all__ = ("command",)
-
-_VARIABLE = "_KERNEL_MGMT_COMPLETE"
 
 
 @click.command("completion")
@@ -32,5 +31,5 @@ def command(ctx: click.Context, shell: str) -> int:
     completion_class = get_completion_class(shell)
     assert completion_class is not None
     program = ctx.find_root()
-    print(completion_class(program.command, {}, "kernel-mgmt", _VARIABLE).source())
+    print(completion_class(program.command, {}, "kernel-mgmt", VARIABLE).source())
     return Status.OK

@@ -56,6 +56,29 @@ def test_a_shell_completes_commands_and_kernels(shell: Shell) -> None:
     shell.expect_exact("pyimport/kernel: Python")
 
 
+def test_bash_inserts_a_name_so_that_it_stays_one_word_and_runs_nothing(tmp_path: Path) -> None:
+    methods = """
+        def find_kernels(self):
+            yield "odd $(one)", {}
+    """
+    env = install_provider(tmp_path / "site", methods)
+    script = (
+        'eval "$(kernel-mgmt completion bash)"; COMP_WORDS=(kernel-mgmt info oblong/o) COMP_CWORD=2;'
+        "_kernel_mgmt_completion kernel-mgmt; echo $COMPREPLY"
+    )
+
+    result = subprocess.run(
+        ["bash", "-c", script],
+        env=environment(**env),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (result.stdout, result.stderr) == ("oblong/odd\\ \\$\\(one\\)\n", "")
+
+
 @needs_fish
 def test_fish_completes_kernels_with_their_display_names() -> None:
     script = 'kernel-mgmt completion fish | source; complete -C "kernel-mgmt info pyimp"'
