@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar, TypeVarTuple, cast
 import anyio
 from anyio.from_thread import BlockingPortal
 
-__all__ = ("call", "is_current_thread", "open_context", "running")
+__all__ = ("call", "is_current_thread", "open_context", "running", "start")
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -105,6 +105,19 @@ def running(function: Callable[[], Awaitable[T]]) -> Generator[Future[T]]:
         at_work.start()
         yield at_work.outcome
         wait((at_work.outcome,))
+
+
+def start(function: Callable[[], Awaitable[T]]) -> Future[T]:
+    """Start an asynchronous function in the event-loop thread, and wait for nothing.
+
+    It is cancelled when the interpreter exits.
+
+    :return: the outcome of the function
+    :raises RuntimeError: as :func:`call` does
+    """
+    at_work = _Call(function)
+    at_work.start()
+    return at_work.outcome
 
 
 def is_current_thread() -> bool:

@@ -29,12 +29,15 @@ from kernel_mgmt.restarter._watch import wait_for_the_end
 from kernel_mgmt.types import LaunchOptions
 
 from ._export import stands_for
+from ._first_answer import start_telling
 from ._in_hand import finder_of
 from ._launch import is_as_asked, launch
 from ._place import as_text, place_of
 from ._relay_thread import RelayThread
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from kernel_mgmt.abc import KernelManagerABC
     from kernel_mgmt.types import ConnectionInfo, ExitStatus, LaunchParams
 
@@ -63,6 +66,9 @@ class KernelProvisioner(LocalProvisioner):
     Where the kernel listens is chosen by our launcher, and kept when it is restarted, so that open
     connections survive. A relay stands before one that jupyter_client cannot reach itself. Programs
     which ask that look for jupyter_client's own class.
+
+    :ivar first_answer: done when the manager knows that the kernel has answered, or has ended;
+        ``None`` where a relay knows
     """
 
     kernel_type = Unicode(
@@ -77,6 +83,7 @@ class KernelProvisioner(LocalProvisioner):
         self._manager: KernelManagerABC | None = None
         self._relay: RelayThread | None = None
         self._was_relayed = False
+        self.first_answer: Future[None] | None = None
         self._exit_code: int | None = None
         self._cwd: str | None = None
         self._kept_ports: list[str] = []
@@ -169,11 +176,13 @@ class KernelProvisioner(LocalProvisioner):
             if isinstance(error.__cause__, OSError):
                 raise error.__cause__ from error
             raise
-        self._manager, self._exit_code = manager, None
+        self._manager, self._exit_code, self.first_answer = manager, None, None
         # It leads a session of its own, if it is a process of this machine.
         self.pid = self.pgid = getattr(manager, "pid", None)
         if manager is not None and not is_as_asked(connection_info, asked):
             connection_info = await self._relayed(connection_info, manager, asked)
+        elif manager is not None:
+            self.first_answer = start_telling(connection_info, manager)
         self.connection_info = cast(Any, {**connection_info, "key": _key(connection_info)})
         self._load_into_parent()
         return self.connection_info
