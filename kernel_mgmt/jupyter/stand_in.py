@@ -103,9 +103,17 @@ async def _serve_until_death(
 async def _forward(signals: AsyncIterator[signal.Signals], manager: KernelManagerABC) -> None:
     async for signum in signals:
         if signum == signal.SIGINT:
-            await manager.interrupt()
+            await _interrupt(manager)
         else:
             await manager.terminate()
+
+
+async def _interrupt(manager: KernelManagerABC) -> None:
+    try:
+        await manager.interrupt()
+    except KernelManagementError as error:
+        # What the kernel does goes on.
+        print(error, file=sys.stderr, flush=True)
 
 
 def _tell(connection_info: ConnectionInfo, error: Exception) -> None:

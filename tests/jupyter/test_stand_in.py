@@ -7,6 +7,9 @@ import select
 import signal
 from collections.abc import Callable
 
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
 from tests.conftest import processes_with
 
 from .conftest import MakeSpec, Start, outputs_of
@@ -33,6 +36,25 @@ def test_an_interrupt_reaches_the_kernel(stand_in: StandIn, start: Start) -> Non
     reply = client.get_shell_msg(timeout=60)
 
     assert reply["content"]["ename"] == "KeyboardInterrupt"
+
+
+def test_a_kernel_that_cannot_be_interrupted_goes_on(stand_in: StandIn) -> None:
+    manager = KernelManager(kernel_name=stand_in("spec/xpython-raw"))
+    reading, writing = os.pipe()
+    manager.start_kernel(stderr=writing)
+    os.close(writing)
+    client: BlockingKernelClient = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    manager.interrupt_kernel()
+    with open(reading, encoding="utf-8") as stderr:
+        told = next(line for line in stderr if "interrupted" in line)
+    outputs = outputs_of(client, "6 * 7")
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+    assert "cannot be interrupted" in told
+    assert outputs[-1]["content"]["data"]["text/plain"] == "42"
 
 
 def test_arguments_that_are_not_its_own_go_to_the_kernel(stand_in: StandIn, start: Start) -> None:
