@@ -21,7 +21,7 @@ __all__ = ("as_text", "free_ports", "place_of")
 def place_of(manager: Any, cwd: str | None = None, *, again: bool = False) -> ConnectionInfo | None:
     """Return where a kernel is to listen, and with which keys.
 
-    Ports that are not set are chosen, if the address or another port is.
+    Ports that are not set are chosen, if the address, another port or keys for CURVE are.
 
     :param manager: the manager, as jupyter_client has it
     :param cwd: the working directory of the kernel
@@ -30,7 +30,7 @@ def place_of(manager: Any, cwd: str | None = None, *, again: bool = False) -> Co
     """
     ports: dict[str, int] = {name: getattr(manager, name) for name in port_names}
     if not all(ports.values()):
-        if not any(ports.values()) and not _has_address(manager):
+        if not any(ports.values()) and not _has_address(manager) and not _has_keys(manager):
             return None
         if manager.transport == "ipc" and cwd is not None:
             # A relative path would be another one for the kernel.
@@ -55,6 +55,11 @@ def _decoded(value: Any) -> Any:
 def _has_address(manager: Any) -> bool:
     """Whether the address is another than the usual one."""
     return bool(manager.ip != manager._ip_default())
+
+
+def _has_keys(manager: Any) -> bool:
+    # Not in jupyter_client before 8.9.
+    return getattr(manager, "curve_publickey", None) is not None
 
 
 def _choose_missing(ports: dict[str, int], transport: str, ip: str) -> None:

@@ -9,6 +9,7 @@ from time import sleep
 from typing import Any
 
 import pytest
+import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
@@ -214,4 +215,12 @@ def test_a_kernel_that_began_without_keys_is_restarted_without(
     manager.restart_kernel()
     client.wait_for_ready(timeout=60)
 
+    assert six_times_seven(client) == "42"
+
+
+def test_keys_for_curve_that_are_set_are_heeded(start: Start) -> None:
+    public, secret = zmq.curve_keypair()
+    manager, client = start("python3", curve_publickey=public, curve_secretkey=secret)
+
+    assert manager.get_connection_info()["curve_publickey"] == public.decode()
     assert six_times_seven(client) == "42"
