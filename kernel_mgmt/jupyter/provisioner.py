@@ -236,7 +236,7 @@ class KernelProvisioner(LocalProvisioner):
         again = self._manager is not None
         is_free = manager.transport == "tcp" and not getattr(manager, "settles_transport", False)
         return LaunchOptions(
-            env=kwargs.get("env", {}),
+            env=_added(kwargs.get("env", {})),
             extra_arguments=kwargs.get("extra_arguments", ()),
             transport="auto" if is_free else manager.transport,
             encryption=getattr(manager, "transport_encryption", "disabled"),
@@ -330,6 +330,11 @@ class KernelProvisioner(LocalProvisioner):
             except KernelManagementError as error:
                 # Its callers know no error here; what the kernel does goes on.
                 logger.warning("%s", error)
+
+
+def _added(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables that the environment of this process does not have."""
+    return {name: value for name, value in env.items() if os.environ.get(name) != value}
 
 
 def _key(connection_info: ConnectionInfo) -> bytes:

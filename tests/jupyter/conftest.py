@@ -41,7 +41,9 @@ class Provider(KernelProviderBase):
 """
 
 
-def install_elsewhere(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def install_elsewhere(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, source: str = ELSEWHERE
+) -> None:
     """Install the provider ``elsewhere`` for this process and those that it starts."""
     metadata = directory / "elsewhere_kernels-1.dist-info"
     metadata.mkdir()
@@ -52,7 +54,7 @@ def install_elsewhere(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "[kernel_mgmt.kernel_type_providers]\nelsewhere = elsewhere_kernels:Provider\n",
         encoding="utf-8",
     )
-    (directory / "elsewhere_kernels.py").write_text(ELSEWHERE, encoding="utf-8")
+    (directory / "elsewhere_kernels.py").write_text(source, encoding="utf-8")
     monkeypatch.setattr(sys, "path", [str(directory), *sys.path])
     monkeypatch.setenv("PYTHONPATH", str(directory))
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -14,12 +17,28 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
-from kernel_mgmt import NoSuchKernelError
+from kernel_mgmt import LaunchOptionError, NoSuchKernelError
 from kernel_mgmt.jupyter._place import free_ports
 from kernel_mgmt.jupyter.provisioner import KernelProvisioner
 from kernel_mgmt.testing import fake_kernel_argv
 
-from .conftest import MakeSpec, Start, outputs_of
+from .conftest import MakeSpec, Start, install_elsewhere, outputs_of
+
+WITHOUT_OPTIONS = """
+from kernel_mgmt import KernelProviderBase
+from kernel_mgmt.testing import fake_kernel_argv
+from kernel_mgmt_subprocess import SubprocessKernelLauncher
+
+
+class Provider(KernelProviderBase):
+    id = "elsewhere"
+
+    def find_kernels(self):
+        yield "fake", {"language": "none"}
+
+    async def launch(self, name, cwd=None, launch_params=None):
+        return await SubprocessKernelLauncher(fake_kernel_argv(), cwd).launch()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -216,6 +235,42 @@ def test_a_kernel_that_began_without_keys_is_restarted_without(
     client.wait_for_ready(timeout=60)
 
     assert six_times_seven(client) == "42"
+
+
+@pytest.fixture
+def without_options(
+    make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[KernelManager]:
+    """The manager of a kernel type whose provider takes no options."""
+    install_elsewhere(tmp_path, monkeypatch, WITHOUT_OPTIONS)
+    mark = {"kernel_mgmt": {"kernel_type": "elsewhere/fake"}}
+    make_spec("plain", argv=["of no account"], metadata=mark)
+    yield KernelManager(kernel_name="plain")
+    sys.modules.pop("elsewhere_kernels", None)
+
+
+def test_a_provider_that_takes_no_options_is_asked_for_none_out_of_habit(
+    without_options: KernelManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = without_options
+    with caplog.at_level(logging.INFO):
+        manager.start_kernel(env={**os.environ, "JPY_SESSION_NAME": "a.ipynb"})
+    client: BlockingKernelClient = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    manager.restart_kernel()
+    client.wait_for_ready(timeout=60)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+    assert "'kernel_id' cannot be had" in caplog.text
+
+
+def test_a_provider_that_takes_no_options_is_not_launched_without_what_is_asked_for(
+    without_options: KernelManager,
+) -> None:
+    with pytest.raises(LaunchOptionError, match="'env'"):
+        without_options.start_kernel(env={**os.environ, "TOKEN": "of importance"})
 
 
 def test_keys_for_curve_that_are_set_are_heeded(start: Start) -> None:
