@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._notes import progress_with_notes
 from ._parameters import ask_for_missing, read_parameters, type_of_text
 from ._seconds import Seconds
 from ._terminal import progress
@@ -135,7 +136,7 @@ async def started(
     finder = default_finder()
     schema = (await finder.get_async(kernel)).get("launch_parameters")
     params = _launch_params(arguments, schema)
-    with progress(f"Starting {kernel}"):
+    with progress_with_notes(f"Starting {kernel}"):
         manager, client = await start_kernel_async(
             kernel,
             arguments.cwd,

@@ -5,24 +5,45 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from ._terminal import say
+from ._terminal import on_one_line, progress, say
 
-__all__ = ("told_notes",)
+if TYPE_CHECKING:
+    from ._progress import ProgressLine
+
+__all__ = ("progress_with_notes", "told_notes")
 
 
 @contextmanager
 def told_notes() -> Generator[None]:
     """Tell on stderr all that kernel_mgmt, its launchers and its providers log in the block."""
-    root, handler = logging.getLogger(), _Teller()
-    level = root.level
+    with _handled_by(_Teller(), logging.DEBUG):
+        yield
+
+
+@contextmanager
+def progress_with_notes(what: str) -> Generator[None]:
+    """Show what goes on, and with it what kernel_mgmt, its launchers and its providers log of it."""
+    with progress(what) as line:
+        if line is None:
+            yield
+            return
+        with _handled_by(_NoteOnLine(line), logging.INFO):
+            yield
+
+
+@contextmanager
+def _handled_by(handler: logging.Handler, level: int) -> Generator[None]:
+    root = logging.getLogger()
+    level_before = root.level
     root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
+    root.setLevel(min(level, level_before))
     try:
         yield
     finally:
         root.removeHandler(handler)
-        root.setLevel(level)
+        root.setLevel(level_before)
 
 
 class _Teller(logging.Handler):
@@ -34,6 +55,20 @@ class _Teller(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         say(self.format(record))
+
+
+class _NoteOnLine(logging.Handler):
+    def __init__(self, line: ProgressLine) -> None:
+        super().__init__()
+        self._line = line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if _is_grave(record):
+            # Logging would print it if there were no handler.
+            if logging.getLogger().handlers == [self]:
+                say(self.format(record))
+        elif record.levelno == logging.INFO and record.name.startswith("kernel_mgmt"):
+            self._line.tell(on_one_line(record.getMessage()))
 
 
 def _is_grave(record: logging.LogRecord) -> bool:

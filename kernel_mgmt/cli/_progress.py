@@ -16,11 +16,16 @@ _SPINNER = "|/-\\"
 
 
 class ProgressLine:
-    """A line at a terminal that moves, from a moment after its start until its end."""
+    """A line at a terminal that moves, from a moment after its start until its end.
 
-    def __init__(self, text: str, terminal: TextIO) -> None:
+    :param length: how many characters fit on the line
+    """
+
+    def __init__(self, text: str, terminal: TextIO, length: int) -> None:
         self._text = text
+        self._note = ""
         self._terminal = terminal
+        self._length = length
         self._is_drawn = False
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -35,6 +40,10 @@ class ProgressLine:
         self._ended.set()
         self._thread.join()
 
+    def tell(self, note: str) -> None:
+        """Show a note after the text, in place of the one before; any thread may call it."""
+        self._note = f": {note}"
+
     @contextmanager
     def aside(self) -> Generator[None]:
         """Keep it away while something else is printed; it comes back below that."""
@@ -48,7 +57,8 @@ class ProgressLine:
         step, wait = 0, _AFTER
         while not self._ended.wait(wait):
             with self._lock:
-                self._write(f"\r{_SPINNER[step % 4]} {self._text}")
+                line = f"{_SPINNER[step % 4]} {self._text}{self._note}"
+                self._write(f"\r{line[: self._length]}\x1b[K")
                 self._is_drawn = True
             step, wait = step + 1, _EVERY
         with self.aside():

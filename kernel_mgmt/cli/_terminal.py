@@ -114,19 +114,21 @@ def confirm(question: str, *, yes: bool = False) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Generator[None]:
+def progress(what: str) -> Generator[ProgressLine | None]:
     """Show on stderr what goes on if it takes more than a moment; nothing if nobody watches.
 
     Meanwhile, print by :func:`say` and :func:`print_line` alone.
 
     :param what: such as ``"Starting spec/python3"``
+    :return: the line that shows it, if somebody watches
     """
     if not _is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
-        yield
+        yield None
         return
     columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-    with shown(ProgressLine(on_one_line(what)[: columns - 3], sys.stderr)):
-        yield
+    line = ProgressLine(on_one_line(what), sys.stderr, columns - 1)
+    with shown(line):
+        yield line
 
 
 def _width(text: str) -> int:

@@ -55,6 +55,10 @@ def command(kernel: str, follow: bool, tail: int | None) -> int:
 
 
 def _open(record: KernelRecord) -> LogReader:
+    if record.remote is not None:
+        where = record.remote.get("url", "its server")
+        message = f"What the kernel {label(record)} has written is kept by {where}, if at all"
+        raise CommandError(message, Status.RAISED)
     if record.log_file is None:
         raise CommandError(f"The kernel {label(record)} has no log", Status.RAISED)
     try:
