@@ -41,7 +41,7 @@ class Place:
             [PROGRAMS / program, *arguments],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
             cwd=self.work,
             env={**self.env, **env},

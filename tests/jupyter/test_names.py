@@ -31,6 +31,19 @@ def test_a_name_that_is_taken_gets_a_number() -> None:
     assert names == {"env.x": "spec/env.x", "env.x-2": "env/x", "env.x-3": "env/x!"}
 
 
+def test_a_kernel_type_keeps_the_name_that_it_has() -> None:
+    held = {"env.x": "env/x!", "python3": "env/y", "gone": "env/gone"}
+
+    names = jupyter_names(["spec/python3", "env/x", "env/x!", "env/y"], held)
+
+    assert names == {
+        "python3": "spec/python3",
+        "env.x-2": "env/x",
+        "env.x": "env/x!",
+        "env.y": "env/y",
+    }
+
+
 @given(KERNEL_TYPES)
 def test_each_kernel_type_has_a_name_of_its_own_that_jupyter_takes(kernel_types: list[str]) -> None:
     names = jupyter_names(kernel_types)

@@ -36,6 +36,10 @@ def _runtime_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     assert left_behind(tmp_path / "runtime") == []
 
 
+GATE = "import pathlib, sys, time; gate = pathlib.Path(sys.argv[1])\n"
+WAIT = "while not gate.exists(): time.sleep(0.01)\n"
+
+
 class Told:
     """The events that a restarter tells, in their order."""
 
@@ -73,6 +77,12 @@ async def manage() -> AsyncIterator[Callable[..., Any]]:
     with anyio.CancelScope(shield=True):
         for manager in made:
             await manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """A file that a kernel waits for, so that it ends when somebody is told of it."""
+    return tmp_path / "gate"
 
 
 @pytest.fixture
@@ -145,13 +155,14 @@ async def test_a_shutdown_breaks_off_an_automatic_restart(manager: Any) -> None:
 
 
 async def test_it_is_told_when_a_kernel_is_given_up(
-    make_spec: MakeSpec, manage: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    make_spec: MakeSpec, manage: Callable[..., Any], caplog: pytest.LogCaptureFixture, gate: Path
 ) -> None:
-    code = "import sys; sys.exit('no module named oblong')"
-    make_spec("broken", argv=[sys.executable, "-S", "-c", code])
+    code = GATE + WAIT + "sys.exit('no module named oblong')"
+    make_spec("broken", argv=[sys.executable, "-S", "-c", code, str(gate)])
     manager = manage("broken", restart_limit=2)
     await manager.start_kernel()
     told = Told(manager)
+    gate.touch()
     await told.of("dead")
 
     assert told.events == ["restart", "restart", "dead"]
@@ -159,29 +170,28 @@ async def test_it_is_told_when_a_kernel_is_given_up(
 
 
 async def test_a_kernel_may_end_by_itself_and_stay_so(
-    make_spec: MakeSpec, manage: Callable[..., Any]
+    make_spec: MakeSpec, manage: Callable[..., Any], gate: Path
 ) -> None:
-    make_spec("brief", argv=[sys.executable, "-S", "-c", ""])
+    make_spec("brief", argv=[sys.executable, "-S", "-c", GATE + WAIT, str(gate)])
     manager = manage("brief", restart_on_exit_0=False)
     await manager.start_kernel()
     told = Told(manager)
+    gate.touch()
     await told.of("dead")
 
     assert told.events == ["dead"]
 
 
 async def test_a_kernel_that_lost_its_ports_has_others(
-    make_spec: MakeSpec, manage: Callable[..., Any], tmp_path: Path
+    make_spec: MakeSpec, manage: Callable[..., Any], gate: Path
 ) -> None:
-    code = (
-        "import pathlib, sys, time; first = pathlib.Path(sys.argv[1])\n"
-        "if first.exists(): time.sleep(99)\n"
-        "first.touch(); sys.exit('Address already in use')"
-    )
-    make_spec("late", argv=[sys.executable, "-S", "-c", code, str(tmp_path / "first")])
+    again = "first = gate.with_name('first')\nif first.exists(): time.sleep(99)\nfirst.touch()\n"
+    code = GATE + again + WAIT + "sys.exit('Address already in use')"
+    make_spec("late", argv=[sys.executable, "-S", "-c", code, str(gate)])
     manager = manage("late")
     await manager.start_kernel()
     told, before = Told(manager), manager.ports
+    gate.touch()
     await told.of("restart")
     await manager.ready
 
