@@ -18,7 +18,7 @@ from kernel_mgmt.jupyter._export import (
     stands_for,
     write_exported,
 )
-from kernel_mgmt.paths import jupyter_data_dir
+from kernel_mgmt.paths import jupyter_data_dir, kernel_search_path
 
 from ._complete import KernelTypeName
 from ._status import CommandError, Status
@@ -38,7 +38,7 @@ __all__ = ("command",)
 @click.option("--user", is_flag=True, help="For this user, which is the default.")
 @click.option("--sys-prefix", is_flag=True, help="For this Python environment.")
 @click.option("--prefix", type=click.Path(file_okay=False), help="For the environment there.")
-@click.option("--remove", is_flag=True, help="Remove what was written for these.")
+@click.option("--remove", is_flag=True, help="Remove what was written for these, or for --all.")
 @click.option(
     "--sync", is_flag=True, help="Bring what was written up to date, and remove what has gone."
 )
@@ -60,58 +60,80 @@ def command(
         raise click.UsageError("Name kernel types, or say --all.")
     if user + sys_prefix + (prefix is not None) > 1:
         raise click.UsageError("--user, --sys-prefix and --prefix exclude each other.")
+    if remove and sync:
+        raise click.UsageError("--remove and --sync exclude each other.")
+    user_directory = os.path.join(jupyter_data_dir(), "kernels")
+    named = user_directory if user else _directory_below(sys.prefix if sys_prefix else prefix)
+    written = find_exported(kernel_search_path() if named is None else [named])
     if remove:
-        return _remove(kernels)
+        return _remove(kernels, written)
     finder = KernelFinder.from_entrypoints()
     known = dict(finder.find_kernels())
     for problem in finder.problems:
         say(str(problem))
-    if sync:
-        _sync(known, finder.problems)
+    kept = _sync(known, finder.problems, written) if sync else True
     chosen = _all(known) if every else [_check(finder, known, name) for name in kernels]
-    base = jupyter_data_dir()
-    if sys_prefix or prefix is not None:
-        base = os.path.join(os.path.abspath(prefix or sys.prefix), "share", "jupyter")
-    names = export_names(known)
-    for kernel_type in chosen:
-        directory = os.path.join(base, "kernels", names[kernel_type])
-        _write(Exported(directory, kernel_type), known)
-    return Status.OK
+    names = export_names(known, written)
+    parent = named or user_directory
+    asked = [Exported(os.path.join(parent, names[each]), each) for each in chosen]
+    done = [_write(exported, known) for exported in asked]
+    return Status.OK if kept and all(done) else Status.RAISED
 
 
-def _write(exported: Exported, known: Kernels) -> None:
-    write_exported(exported, known[exported.kernel_type])
+def _directory_below(prefix: str | None) -> str | None:
+    return prefix and os.path.join(os.path.abspath(prefix), "share", "jupyter", "kernels")
+
+
+def _write(exported: Exported, known: Kernels) -> bool:
+    """Write it, or tell why not."""
+    try:
+        write_exported(exported, known[exported.kernel_type])
+    except OSError as error:
+        say(f"{exported.kernel_type}: not exported: {error}")
+        return False
     print_line(f"{exported.name}  {exported.kernel_type}  {exported.directory}")
+    return True
 
 
-def _remove(kernels: tuple[str, ...]) -> int:
-    found = find_exported()
+def _take_away(exported: Exported, reason: str = "") -> bool:
+    """Remove it, or tell why not."""
+    try:
+        remove_exported(exported)
+    except OSError as error:
+        say(f"{exported.directory}: not removed: {error}")
+        return False
+    say(f"Removed {exported.directory}{reason}")
+    return True
+
+
+def _remove(kernels: tuple[str, ...], written: Iterable[Exported]) -> int:
     wanted = {name.lower() for name in kernels}
     chosen = [
         exported
-        for exported in found
+        for exported in written
         if not wanted or {exported.name, exported.kernel_type.lower()} & wanted
     ]
-    for exported in chosen:
-        remove_exported(exported)
-        say(f"Removed {exported.directory}")
+    done = [_take_away(exported) for exported in chosen]
     missing = wanted - {name for each in chosen for name in (each.name, each.kernel_type.lower())}
     if missing:
         raise CommandError(f"Not exported: {', '.join(sorted(missing))}", Status.NO_SUCH_KERNEL)
-    return Status.OK
+    return Status.OK if all(done) else Status.RAISED
 
 
-def _sync(known: Kernels, problems: Iterable[Problem]) -> None:
+def _sync(known: Kernels, problems: Iterable[Problem], written: Iterable[Exported]) -> bool:
     # What a provider cannot tell at the moment is not gone.
     in_doubt = {problem.provider for problem in problems}
-    for exported in find_exported():
-        if exported.kernel_type in known:
-            _write(exported, known)
-        elif exported.kernel_type.partition("/")[0] in in_doubt:
-            say(f"{exported.name}: left as it is, since {exported.kernel_type} cannot be looked up")
-        else:
-            remove_exported(exported)
-            say(f"Removed {exported.directory}: there is no {exported.kernel_type} any more")
+    done = [_sync_one(known, in_doubt, exported) for exported in written]
+    return all(done)
+
+
+def _sync_one(known: Kernels, in_doubt: set[str], exported: Exported) -> bool:
+    if exported.kernel_type in known:
+        return _write(exported, known)
+    if exported.kernel_type.partition("/")[0] in in_doubt:
+        say(f"{exported.name}: left as it is, since {exported.kernel_type} cannot be looked up")
+        return True
+    return _take_away(exported, f": there is no {exported.kernel_type} any more")
 
 
 def _all(known: Kernels) -> list[str]:

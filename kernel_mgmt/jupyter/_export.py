@@ -52,31 +52,42 @@ class Exported:
         return os.path.basename(self.directory)
 
 
-def export_names(kernels: Mapping[str, KernelAttributes]) -> Mapping[str, str]:
-    """Return the names of the kernelspecs that stand for kernel types, by the kernel types."""
+def export_names(
+    kernels: Mapping[str, KernelAttributes], written: Iterable[Exported] = ()
+) -> Mapping[str, str]:
+    """Return the names of the kernelspecs that stand for kernel types, by the kernel types.
+
+    :param written: the kernelspecs whose names stay
+    """
     # Without those that were written before, which would take the names away from themselves.
     known = [name for name, found in kernels.items() if stands_for(found.get("metadata")) is None]
-    return {kernel_type: name for name, kernel_type in jupyter_names(known).items()}
+    held = {exported.name: exported.kernel_type for exported in written}
+    return {kernel_type: name for name, kernel_type in jupyter_names(known, held).items()}
 
 
-def find_exported(search_path: Iterable[str | PathLike[str]] | None = None) -> list[Exported]:
-    """Find the kernelspecs that stand for kernel types.
+def find_exported(search_path: Iterable[str | PathLike[str]]) -> list[Exported]:
+    """Find the kernelspecs that stand for kernel types, also those that others hide.
 
-    :param search_path: the directories to search; Jupyter's when ``None``
+    :param search_path: the directories to search
     """
     return [
         Exported(spec.resource_dir, kernel_type)
-        for spec in KernelSpecFinder(search_path).find()
+        for directory in search_path
+        for spec in KernelSpecFinder([directory]).find()
         if (kernel_type := stands_for(spec.metadata)) is not None
     ]
 
 
 def write_exported(exported: Exported, attributes: KernelAttributes) -> None:
-    """Write a kernelspec that stands for a kernel type, over one of its name.
+    """Write a kernelspec that stands for a kernel type, over the one that did so before.
 
+    :raises FileExistsError: if there is something else in its place
     :raises OSError: if it cannot be written there
     """
     parent, name = os.path.split(exported.directory)
+    there = {(other.name, other.kernel_type) for other in find_exported([parent])}
+    if os.path.lexists(exported.directory) and (name, exported.kernel_type) not in there:
+        raise FileExistsError(f"There is something else already: {exported.directory}")
     with tempfile.TemporaryDirectory() as source:
         content = kernel_file_of(exported.kernel_type, attributes)
         with open(os.path.join(source, "kernel.json"), "w", encoding="utf-8") as file:
