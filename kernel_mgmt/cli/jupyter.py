@@ -68,7 +68,7 @@ def disable(sys_prefix: bool) -> int:
 def status() -> int:
     """Tell where the setting is; the exit status is 1 if it is nowhere."""
     paths = [os.path.join(directory, _FILE) for directory in jupyter_config_path()]
-    enabled = [path for path in paths if _enables(_read(path))]
+    enabled = [path for path in paths if _is_enabled_in(path)]
     for path in enabled:
         print_line(path)
     if not enabled:
@@ -79,6 +79,15 @@ def status() -> int:
 def _path(*, sys_prefix: bool) -> str:
     directory = os.path.join(sys.prefix, "etc", "jupyter") if sys_prefix else jupyter_config_dir()
     return os.path.join(directory, _FILE)
+
+
+def _is_enabled_in(path: str) -> bool:
+    try:
+        return _enables(_read(path))
+    except (CommandError, OSError) as error:
+        # The setting may be in another file.
+        say(str(error))
+        return False
 
 
 def _enables(config: dict[str, Any]) -> bool:
@@ -105,4 +114,4 @@ def _write(path: str, config: dict[str, Any]) -> None:
         os.unlink(path)
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_whole(Path(path), json.dumps(config, indent=2) + "\n")
+    write_whole(Path(path), json.dumps(config, indent=2, ensure_ascii=False) + "\n")

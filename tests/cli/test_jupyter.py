@@ -53,37 +53,53 @@ def test_another_class_is_not_displaced(run_here: Run, tmp_path: Path) -> None:
     assert "x.Y" in path.read_text(encoding="utf-8")
 
 
-def test_others_may_read_the_file_as_before_and_a_link_to_it_stays(
-    run_here: Run, tmp_path: Path
-) -> None:
-    real, link = tmp_path / "dotfiles.json", tmp_path / "jupyter_server_config.json"
-    real.write_text("{}", encoding="utf-8")
-    real.chmod(0o644)
-    link.symlink_to(real)
+def test_the_file_keeps_its_mode_and_its_place(run_here: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    kept.write_text('{"ServerApp": {"port": 9999}}', encoding="utf-8")
+    kept.chmod(0o640)
+    (tmp_path / "jupyter_server_config.json").symlink_to(kept)
 
     run_here("jupyter", "enable", JUPYTER_CONFIG_DIR=str(tmp_path))
 
-    assert link.is_symlink()
-    assert real.stat().st_mode & 0o777 == 0o644
-    assert "kernel_spec_manager_class" in real.read_text(encoding="utf-8")
+    assert "kernel_spec_manager_class" in kept.read_text(encoding="utf-8")
+    assert kept.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("content", ["[]", '{"ServerApp": null}'])
-def test_a_file_that_holds_something_else_is_told(
+def test_others_may_read_a_new_file(run_here: Run, tmp_path: Path) -> None:
+    run_here("jupyter", "enable", JUPYTER_CONFIG_DIR=str(tmp_path))
+    usual = tmp_path / "usual"
+    usual.touch()
+
+    path = tmp_path / "jupyter_server_config.json"
+    assert path.stat().st_mode == usual.stat().st_mode
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"ServerApp": []}'])
+def test_a_file_that_is_not_understood_stays_as_it_is(
     run_here: Run, tmp_path: Path, content: str
 ) -> None:
     path = tmp_path / "jupyter_server_config.json"
     path.write_text(content, encoding="utf-8")
 
-    results = [
-        run_here("jupyter", verb, JUPYTER_CONFIG_DIR=str(tmp_path))
-        for verb in ("enable", "disable", "status")
-    ]
+    actions = ("enable", "disable", "status")
+    results = [run_here("jupyter", each, JUPYTER_CONFIG_DIR=str(tmp_path)) for each in actions]
 
-    for result in results:
-        assert "should hold a JSON object" in result.stderr
-        assert result.returncode == 1
+    assert [result.returncode for result in results] == [1, 1, 1]
+    assert all(result.stderr.count(str(path)) == 1 for result in results[:2])
     assert path.read_text(encoding="utf-8") == content
+
+
+def test_a_faulty_file_hides_no_other(run_here: Run, tmp_path: Path) -> None:
+    names = {"JUPYTER_CONFIG_DIR": tmp_path / "faulty", "JUPYTER_CONFIG_PATH": tmp_path / "good"}
+    config = {name: str(directory) for name, directory in names.items()}
+    run_here("jupyter", "enable", JUPYTER_CONFIG_DIR=str(tmp_path / "good"))
+    (tmp_path / "faulty").mkdir()
+    (tmp_path / "faulty" / "jupyter_server_config.json").write_text("{", encoding="utf-8")
+
+    result = run_here("jupyter", "status", **config)
+
+    assert result.stdout == f"{tmp_path / 'good' / 'jupyter_server_config.json'}\n"
+    assert "is not JSON" in result.stderr
 
 
 def test_a_command_that_is_not_there_is_told_as_elsewhere(run_here: Run) -> None:
