@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import anyio
-from anyio import to_thread
 from jupyter_client.connect import port_names
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
@@ -33,7 +32,7 @@ from ._first_answer import start_telling
 from ._in_hand import finder_of
 from ._launch import is_as_asked, launch
 from ._place import as_text, place_of
-from ._relay_thread import RelayThread
+from ._relayed import RelayInFront
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -49,8 +48,6 @@ logger = logging.getLogger(__name__)
 _TIME_TO_DEAD = 3.0
 # How long a kernel may take to answer that it was interrupted (seconds).
 _INTERRUPT_MOST = 5.0
-# How long a kernel that cannot be used may take to go (seconds).
-_KILL_MOST = 10.0
 
 
 @runtime_checkable
@@ -81,8 +78,7 @@ class KernelProvisioner(LocalProvisioner):
         super().__init__(**keywords)
         self._finder: KernelFinder | None = None
         self._manager: KernelManagerABC | None = None
-        self._relay: RelayThread | None = None
-        self._was_relayed = False
+        self._relay = RelayInFront()
         self.first_answer: Future[None] | None = None
         self._exit_code: int | None = None
         self._cwd: str | None = None
@@ -149,9 +145,7 @@ class KernelProvisioner(LocalProvisioner):
         """Remove what the kernel has left; a relay stays for the kernel that follows after a restart."""
         if self._manager is not None:
             await self._manager.cleanup()
-        # At a restart, too, jupyter_client removes the files of ipc sockets.
-        if self._relay and (not restart or self._relay.connection_info["transport"] == "ipc"):
-            await self._close_relay()
+        await self._relay.clean_up(restart=restart)
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Fill in the environment; the argv is the provider's business."""
@@ -161,28 +155,15 @@ class KernelProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Launch the kernel through its provider, and return the connection info."""
         self._cwd = kwargs.get("cwd")
-        params: LaunchParams | None = kwargs.get("launch_params")
-        kernel_type, finder = self._kernel_type_and_finder()
         options = self._options(kwargs)
-        asked = options.connection_info
-        if self._relay is not None:
-            options = replace(options, connection_info=None)
-        try:
-            connection_info, manager = await launch(
-                finder, kernel_type, self._cwd, params, options=options
-            )
-        except KernelLaunchError as error:
-            # What jupyter_client's callers know: a program that is not there, above all.
-            if isinstance(error.__cause__, OSError):
-                raise error.__cause__ from error
-            raise
+        connection_info, manager = await self._launch(kwargs.get("launch_params"), options)
         self._manager, self._exit_code, self.first_answer = manager, None, None
         # It leads a session of its own, if it is a process of this machine.
         self.pid = self.pgid = getattr(manager, "pid", None)
-        if manager is not None and not is_as_asked(connection_info, asked):
-            connection_info = await self._relayed(connection_info, manager, asked)
-        elif manager is not None:
-            self.first_answer = start_telling(connection_info, manager)
+        if manager is not None:
+            connection_info = await self._made_reachable(
+                connection_info, manager, options.connection_info
+            )
         self.connection_info = cast(Any, {**connection_info, "key": _key(connection_info)})
         self._load_into_parent()
         return self.connection_info
@@ -211,7 +192,7 @@ class KernelProvisioner(LocalProvisioner):
                 # It listens already if the program still runs that has launched the kernel.
                 with suppress(OSError):
                     asked = as_text(provisioner_info["connection_info"])
-                    await self._relay_to(reached_by, self._manager, asked)
+                    await self._relay.serve(reached_by, self._manager, asked)
 
     def resolve_path(self, path_str: str) -> str | None:
         """Return a path as the kernel sees it."""
@@ -245,51 +226,32 @@ class KernelProvisioner(LocalProvisioner):
             restart=again,
         )
 
-    async def _relayed(
-        self,
-        connection_info: ConnectionInfo,
-        manager: KernelManagerABC,
-        asked: ConnectionInfo | None,
-    ) -> ConnectionInfo:
-        if not self._was_relayed:
-            self._leave_file_to_kernel()
-            self._was_relayed = True
+    async def _launch(
+        self, launch_params: LaunchParams | None, options: LaunchOptions
+    ) -> tuple[ConnectionInfo, KernelManagerABC | None]:
+        kernel_type, finder = self._kernel_type_and_finder()
+        if self._relay.is_open:
+            # The relay listens where the kernel is asked for.
+            options = replace(options, connection_info=None)
         try:
-            return await self._relay_to(connection_info, manager, asked)
-        except BaseException:
-            with anyio.move_on_after(_KILL_MOST, shield=True):
-                await manager.kill()
-                await manager.cleanup()
-            await self._close_relay()
+            return await launch(finder, kernel_type, self._cwd, launch_params, options=options)
+        except KernelLaunchError as error:
+            # What jupyter_client's callers know: a program that is not there, above all.
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from error
             raise
 
-    def _leave_file_to_kernel(self) -> None:
-        """Have jupyter_client write another connection file than the one that the kernel is to read."""
-        manager: Any = self.parent
-        assert self._manager is not None
-        taken = self._manager.describe().get("connection_file") or manager.connection_file
-        if manager.connection_file in ("", taken):
-            stem, suffix = os.path.splitext(taken)
-            manager.connection_file = f"{stem}-relay{suffix}"
-
-    async def _relay_to(
+    async def _made_reachable(
         self,
         connection_info: ConnectionInfo,
         manager: KernelManagerABC,
         asked: ConnectionInfo | None,
     ) -> ConnectionInfo:
-        """Have a relay serve jupyter_client with a kernel, where it is expected."""
-        if asked is None or self._relay is None:
-            await self._close_relay()
-            self._relay = await to_thread.run_sync(RelayThread, asked)
-        await to_thread.run_sync(self._relay.serve, connection_info, manager)
-        return self._relay.connection_info
-
-    async def _close_relay(self) -> None:
-        relay, self._relay = self._relay, None
-        if relay is not None:
-            with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(relay.close)
+        """Return how jupyter_client reaches a kernel that has been launched."""
+        if is_as_asked(connection_info, asked):
+            self.first_answer = start_telling(connection_info, manager)
+            return connection_info
+        return await self._relay.serve_launched(self.parent, connection_info, manager, asked)
 
     def _load_into_parent(self) -> None:
         # jupyter_client does it only where it finds no connection file, and our launcher writes one.
