@@ -49,10 +49,32 @@ _RECONNECT = 10
 _RECONNECT_MOST = 500
 
 
+def _or_reply(send: Callable[..., str], channel: str = "shell") -> Callable[..., Any]:
+    """Have a request that returns its id take ``reply=True`` and ``timeout``, and return the reply."""
+
+    @wraps(send)
+    def request(
+        self: Any, *args: Any, reply: bool = False, timeout: float | None = None, **kwargs: Any
+    ) -> Any:
+        msg_id = send(self, *args, **kwargs)
+        return self._recv_reply(msg_id, timeout=timeout, channel=channel) if reply else msg_id
+
+    return request
+
+
 class KernelClient(jupyter_client.client.KernelClient):
     """What both clients have in common: who receives what, and when to give up."""
 
     _watch: ConnectionWatch | None = None
+
+    execute = _or_reply(jupyter_client.client.KernelClient.execute)
+    history = _or_reply(jupyter_client.client.KernelClient.history)
+    complete = _or_reply(jupyter_client.client.KernelClient.complete)
+    is_complete = _or_reply(jupyter_client.client.KernelClient.is_complete)
+    inspect = _or_reply(jupyter_client.client.KernelClient.inspect)
+    kernel_info = _or_reply(jupyter_client.client.KernelClient.kernel_info)
+    comm_info = _or_reply(jupyter_client.client.KernelClient.comm_info)
+    shutdown = _or_reply(jupyter_client.client.KernelClient.shutdown, channel="control")
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -279,17 +301,16 @@ class KernelClient(jupyter_client.client.KernelClient):
         """Wait until something may have come by one of some channels; tell whether it has."""
 
 
-def _or_reply(send: Callable[..., str], channel: str = "shell") -> Callable[..., Any]:
-    """Have a request that returns its id take ``reply=True`` and ``timeout``, and return the reply."""
+def _next_from(name: str) -> Callable[..., Message]:
+    def get_msg(self: Any, *args: Any, **kwargs: Any) -> Message:
+        channel: BlockingChannel = getattr(self, f"{name}_channel")
+        return channel.get_msg(*args, **kwargs)
 
-    @wraps(send)
-    def request(
-        self: Any, *args: Any, reply: bool = False, timeout: float | None = None, **kwargs: Any
-    ) -> Any:
-        msg_id = send(self, *args, **kwargs)
-        return self._recv_reply(msg_id, timeout=timeout, channel=channel) if reply else msg_id
-
-    return request
+    get_msg.__name__ = f"get_{name}_msg"
+    get_msg.__doc__ = (
+        f"Fetch the next message from {name}; :meth:`BlockingChannel.get_msg` says how."
+    )
+    return get_msg
 
 
 class BlockingKernelClient(KernelClient, jupyter_client.blocking.client.BlockingKernelClient):
@@ -304,34 +325,10 @@ class BlockingKernelClient(KernelClient, jupyter_client.blocking.client.Blocking
     execute_interactive = run_sync(KernelClient._async_execute_interactive)
     _recv_reply = run_sync(KernelClient._async_recv_reply)
 
-    execute = _or_reply(KernelClient.execute)
-    history = _or_reply(KernelClient.history)
-    complete = _or_reply(KernelClient.complete)
-    is_complete = _or_reply(KernelClient.is_complete)
-    inspect = _or_reply(KernelClient.inspect)
-    kernel_info = _or_reply(KernelClient.kernel_info)
-    comm_info = _or_reply(KernelClient.comm_info)
-    shutdown = _or_reply(KernelClient.shutdown, channel="control")
-
-    def get_shell_msg(self, *args: Any, **kwargs: Any) -> Message:
-        """Fetch the next message from shell; :meth:`BlockingChannel.get_msg` says how it ends."""
-        channel: BlockingChannel = self.shell_channel
-        return channel.get_msg(*args, **kwargs)
-
-    def get_iopub_msg(self, *args: Any, **kwargs: Any) -> Message:
-        """Fetch the next message from iopub; :meth:`BlockingChannel.get_msg` says how it ends."""
-        channel: BlockingChannel = self.iopub_channel
-        return channel.get_msg(*args, **kwargs)
-
-    def get_stdin_msg(self, *args: Any, **kwargs: Any) -> Message:
-        """Fetch the next message from stdin; :meth:`BlockingChannel.get_msg` says how it ends."""
-        channel: BlockingChannel = self.stdin_channel
-        return channel.get_msg(*args, **kwargs)
-
-    def get_control_msg(self, *args: Any, **kwargs: Any) -> Message:
-        """Fetch the next message from control; :meth:`BlockingChannel.get_msg` says how it ends."""
-        channel: BlockingChannel = self.control_channel
-        return channel.get_msg(*args, **kwargs)
+    get_shell_msg = _next_from("shell")
+    get_iopub_msg = _next_from("iopub")
+    get_stdin_msg = _next_from("stdin")
+    get_control_msg = _next_from("control")
 
     async def _wait_for_any(self, channels: Iterable[Any], timeout: float) -> bool:
         return wait_for_any(channels, timeout)
@@ -351,15 +348,6 @@ class AsyncKernelClient(KernelClient, jupyter_client.asynchronous.client.AsyncKe
 
     wait_for_ready = KernelClient._async_wait_for_ready
     execute_interactive = KernelClient._async_execute_interactive
-
-    execute = _or_reply(KernelClient.execute)
-    history = _or_reply(KernelClient.history)
-    complete = _or_reply(KernelClient.complete)
-    is_complete = _or_reply(KernelClient.is_complete)
-    inspect = _or_reply(KernelClient.inspect)
-    kernel_info = _or_reply(KernelClient.kernel_info)
-    comm_info = _or_reply(KernelClient.comm_info)
-    shutdown = _or_reply(KernelClient.shutdown, channel="control")
 
     def _recv_reply(
         self, msg_id: str, timeout: float | None = None, channel: str = "shell"
