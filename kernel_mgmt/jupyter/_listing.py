@@ -49,17 +49,23 @@ class Listing:
         self._clock = clock
         self._finder: KernelFinder | None = None
         self._told: set[str] = set()
+        self._found: dict[str, KernelAttributes] = {}
         self._kernels: Kernels | None = None
+        self._has_waited = False
         self._listed_at = 0.0
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def kernels(self) -> Kernels:
-        """Return the kernel types and their attributes, by Jupyter's names for them."""
+        """Return the kernel types and their attributes, by Jupyter's names for them.
+
+        Until all providers have been heard once, these are the kernel types of those that answered.
+        """
         thread = self._ask_if_old()
-        if self._kernels is None and thread is not None:
+        if self._kernels is None and thread is not None and not self._has_waited:
             thread.join(self._time_limit)
-        return self._kernels or {}
+            self._has_waited = True
+        return self._kernels or _as_listed(dict(self._found))
 
     async def get_resource(self, kernel_type: str, path: str) -> bytes | None:
         """Return a file of a kernel type that has been listed; ``None`` if there is none."""
@@ -82,16 +88,22 @@ class Listing:
     def _ask(self) -> None:
         if self._finder is None:
             self._finder = self._make_finder()
-        found = dict(self._finder.find_kernels())
+        self._found = {}
+        for name, attributes in self._finder.find_kernels():
+            self._found[name] = attributes
         for problem in map(str, self._finder.problems):
             if problem not in self._told:
                 self._told.add(problem)
                 logger.warning("%s", problem)
-        # Those of `spec` have their names, so they have to be there when names are given.
-        ours = [name for name in found if stands_for(found[name].get("metadata")) is None]
-        self._kernels = {
-            name: (kernel_type, found[kernel_type])
-            for name, kernel_type in jupyter_names(ours).items()
-            if not kernel_type.startswith("spec/")
-        }
+        self._kernels = _as_listed(self._found)
         self._listed_at = self._clock()
+
+
+def _as_listed(found: Mapping[str, KernelAttributes]) -> Kernels:
+    # Those of `spec` have their names, so they have to be there when names are given.
+    ours = [name for name in found if stands_for(found[name].get("metadata")) is None]
+    return {
+        name: (kernel_type, found[kernel_type])
+        for name, kernel_type in jupyter_names(ours).items()
+        if not kernel_type.startswith("spec/")
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -112,6 +113,23 @@ def test_the_first_listing_is_waited_for_no_longer_than_told() -> None:
 
     assert first == {}
     assert set(listing.kernels()) == {"env.x"}
+
+
+def test_a_slow_provider_hides_no_other_in_the_first_listing() -> None:
+    may = threading.Event()
+    slow = Provider({"y": {}}, may)
+    slow.id = "slow"
+    finder = KernelFinder([Provider({"x": {}}), slow], time_limit=60)
+    listing = Listing(make_finder=lambda: finder, clock=lambda: 0.0, time_limit=0)
+
+    until = time.monotonic() + 30
+    while not (first := set(listing.kernels())) and time.monotonic() < until:
+        time.sleep(0.01)
+    may.set()
+    wait_for_listing()
+
+    assert first == {"env.x"}
+    assert set(listing.kernels()) == {"env.x", "slow.y"}
 
 
 def test_what_is_listed_can_be_started(start: Start) -> None:
