@@ -40,6 +40,12 @@ class Provider(KernelProviderBase):
         raise NotImplementedError
 
 
+class SlowProvider(Provider):
+    """Another, with an id that comes later."""
+
+    id = "slow"
+
+
 def listing_of(
     provider: Provider, clock: Callable[[], float] = lambda: 0.0, **more: Any
 ) -> Listing:
@@ -117,9 +123,7 @@ def test_the_first_listing_is_waited_for_no_longer_than_told() -> None:
 
 def test_a_slow_provider_hides_no_other_in_the_first_listing() -> None:
     may = threading.Event()
-    slow = Provider({"y": {}}, may)
-    slow.id = "slow"
-    finder = KernelFinder([Provider({"x": {}}), slow], time_limit=60)
+    finder = KernelFinder([Provider({"x": {}}), SlowProvider({"y": {}}, may)], time_limit=60)
     listing = Listing(make_finder=lambda: finder, clock=lambda: 0.0, time_limit=0)
 
     until = time.monotonic() + 30
