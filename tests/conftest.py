@@ -57,6 +57,11 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def _left_behind(runtime_dir: Path) -> tuple[list[Path], dict[int, str]]:
+    processes = processes_with("KERNEL_MGMT_TEST_RUN", str(runtime_dir))
+    return list(runtime_dir.rglob("*")), processes
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_is_left(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -70,8 +75,11 @@ def _nothing_is_left(
         patch.setenv("JUPYTER_RUNTIME_DIR", str(runtime_dir))
         patch.setenv("KERNEL_MGMT_TEST_RUN", str(runtime_dir))
         yield
-    files = list(runtime_dir.rglob("*"))
-    processes = processes_with("KERNEL_MGMT_TEST_RUN", str(runtime_dir))
+    until = monotonic() + 10
+    # A guardian may have yet to clean up after what the last test has killed.
+    while any(left := _left_behind(runtime_dir)) and monotonic() < until:
+        sleep(0.05)
+    files, processes = left
     for pid in processes:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
